@@ -1,0 +1,115 @@
+"""Score readings of FracAtlas: figures with 95 % intervals, from ``readings.jsonl`` alone.
+
+    fractura detect FRACATLAS/images --all-findings --json > readings.jsonl
+    python benchmarks/score_fracatlas.py FRACATLAS readings.jsonl --out scorecard.json
+
+The held-out fold is the one named in the model's provenance; the model was calibrated on valid,
+so valid is also scored cross-fitted: every tenth is calibrated, and its operating points chosen,
+on the other nine. Needs ``fractura[train]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fractura.datasets.fracatlas import read_fracatlas
+from fractura.datasets.holdout import held_out
+from fractura.datasets.record import Record
+from fractura.evaluation.scorecard import NEIGHBOURS, scorecard
+from fractura.findings import Decision, Reading
+from fractura.reading.model import DEFAULT_MODEL, Model
+from fractura.training.calibrate import fit_logistic, probability_thresholds
+
+DECISIONS: tuple[Decision, ...] = ("no fracture", "uncertain", "fracture")
+ROWS = {
+    "auroc": "AUROC, fractured against normal images",
+    "ap50": "box AP50, normals counted",
+    "ap50_fractured_only": "box AP50 on fractured images alone",
+    "high_sensitivity/sensitivity": "sensitivity, high-sensitivity point",
+    "high_sensitivity/specificity": "specificity, high-sensitivity point",
+    "high_specificity/sensitivity": "sensitivity, high-specificity point",
+    "high_specificity/specificity": "specificity, high-specificity point",
+    "calibration_error": "calibration error (ECE, 10 bins)",
+    "brier": "Brier score",
+    "region_accuracy": "region named rightly (one region in view)",
+}
+
+
+def markdown(cards: dict[str, Any]) -> str:
+    """A table: a row a figure, a column a list of radiographs."""
+    heads = [
+        f"{name}: {card['images']} images, {card['fractured']} fractured, {card['boxes']} boxes"
+        for name, card in cards.items()
+    ]
+    lines = [f"| | {' | '.join(heads)} |", "|---" * (len(cards) + 1) + "|"]
+    for figure, label in ROWS.items():
+        values = (card["figures"][figure] for card in cards.values())
+        cells = (f"{v['value']:.3f} [{v['low']:.3f}, {v['high']:.3f}]" for v in values)
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cross_fitted(
+    records: list[Record], readings: dict[str, Reading], parts: int = 10
+) -> dict[str, Reading]:
+    """Readings with probability and decision as if each tenth had not been calibrated on."""
+    stored = np.array([readings[record.name].probability for record in records])
+    logits = np.log(np.clip(stored, 1e-5, 1 - 1e-5)) - np.log1p(-np.clip(stored, 1e-5, 1 - 1e-5))
+    fractured = np.array([record.fractured for record in records])
+    part = np.array([record.number // NEIGHBOURS % parts for record in records])
+    changed = {}
+    for index in range(parts):
+        others = part != index
+        weight, bias = fit_logistic(logits[others], fractured[others])
+        probability = 1 / (1 + np.exp(-(weight * logits + bias)))
+        thresholds = probability_thresholds(probability[others], fractured[others])
+        for position in np.flatnonzero(~others):
+            value = float(probability[position])
+            decision = DECISIONS[int(value >= thresholds[0]) + int(value >= thresholds[1])]
+            name = records[position].name
+            changed[name] = replace(readings[name], probability=value, decision=decision)
+    return changed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("fracatlas", type=Path, help="folder that holds dataset.csv")
+    parser.add_argument("readings", type=Path, help="readings.jsonl, with --all-findings")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--samples", type=int, default=2000, help="bootstrap samples")
+    parser.add_argument("--out", type=Path, help="write the scorecard as JSON")
+    arguments = parser.parse_args()
+
+    lines = map(json.loads, arguments.readings.read_text(encoding="utf-8").splitlines())
+    readings = {
+        Path(line["path"]).name: Reading.from_dict(line) for line in lines if "error" not in line
+    }
+    recipe = Model(arguments.model).description.provenance["recipe"]
+    records = read_fracatlas(arguments.fracatlas)
+    lists = {
+        "valid": [record for record in records if record.split == "valid"],
+        "held-out fold of train": [
+            record
+            for record in records
+            if record.split == "train" and held_out(record, recipe["folds"], recipe["fold"])
+        ],
+    }
+    cards = {
+        name: scorecard(chosen, readings, samples=arguments.samples)
+        for name, chosen in lists.items()
+    }
+    refitted = cross_fitted(lists["valid"], readings)
+    cards["valid, cross-fitted"] = scorecard(lists["valid"], refitted, samples=arguments.samples)
+    print(markdown(cards))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(cards, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

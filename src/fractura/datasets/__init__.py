@@ -1,0 +1,1 @@
+"""Labelled radiographs: adapters of public sources, splits, duplicates."""

@@ -1,0 +1,81 @@
+"""Everything measured of one model's readings on one list of labelled radiographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from fractura.datasets.record import Record
+from fractura.errors import FracturaError
+from fractura.evaluation.detection import match, pooled_average_precision
+from fractura.evaluation.image import auroc, brier, calibration_error, sensitivity, specificity
+from fractura.evaluation.interval import Estimate, cluster_bootstrap
+from fractura.findings import Reading
+
+NEIGHBOURS = 4
+"""Consecutive image numbers that are drawn together, since they are often one patient's."""
+
+
+def scorecard(
+    records: Sequence[Record], readings: Mapping[str, Reading], *, samples: int = 2000
+) -> dict[str, Any]:
+    """Figures with 95 % intervals.
+
+    Args:
+        records: what was to be read.
+        readings: by record name, made with all findings listed.
+        samples: bootstrap samples.
+
+    Raises:
+        FracturaError: a record has no reading, or none (or all) of the records are fractured.
+    """
+    missing = [record.name for record in records if record.name not in readings]
+    if missing:
+        raise FracturaError(f"no reading of {missing[0]} and {len(missing) - 1} more; read them")
+    positive = np.array([record.fractured for record in records])
+    if positive.all() or not positive.any():
+        raise FracturaError("figures need fractured and normal radiographs; give both")
+    read = [readings[record.name] for record in records]
+    scores = np.array([reading.probability for reading in read])
+    definite = np.array([reading.decision == "fracture" for reading in read])
+    suspicious = np.array([reading.decision != "no fracture" for reading in read])
+    matches = [_match(record, reading) for record, reading in zip(records, read, strict=True)]
+    region_known = np.array([len(record.regions) == 1 for record in records])
+    region_right = np.array(
+        [reading.region in record.regions for record, reading in zip(records, read, strict=True)]
+    )
+    clusters = np.array([record.number // NEIGHBOURS for record in records])
+
+    statistics = {
+        "auroc": lambda n: auroc(scores, positive, n),
+        "ap50": lambda n: pooled_average_precision(matches, n),
+        "ap50_fractured_only": lambda n: pooled_average_precision(matches, n * positive),
+        "calibration_error": lambda n: calibration_error(scores, positive, n),
+        "brier": lambda n: brier(scores, positive, n),
+        "high_sensitivity/sensitivity": lambda n: sensitivity(suspicious, positive, n),
+        "high_sensitivity/specificity": lambda n: specificity(suspicious, positive, n),
+        "high_specificity/sensitivity": lambda n: sensitivity(definite, positive, n),
+        "high_specificity/specificity": lambda n: specificity(definite, positive, n),
+        "region_accuracy": lambda n: sensitivity(region_right, region_known, n),
+    }
+    figures: dict[str, Estimate] = {
+        name: cluster_bootstrap(statistic, clusters, samples=samples)
+        for name, statistic in statistics.items()
+    }
+    return {
+        "images": len(records),
+        "fractured": int(positive.sum()),
+        "boxes": int(sum(len(record.boxes) for record in records)),
+        "models": sorted({reading.model for reading in read}),
+        "interval": f"95 %, cluster bootstrap, {samples} samples",
+        "figures": {name: asdict(estimate) for name, estimate in figures.items()},
+    }
+
+
+def _match(record: Record, reading: Reading) -> Any:
+    boxes = np.array([item.box.as_list() for item in reading.findings]).reshape(-1, 4)
+    truths = np.array([box.as_list() for box in record.boxes]).reshape(-1, 4)
+    return match(boxes, np.array([item.score for item in reading.findings]), truths)

@@ -1,0 +1,132 @@
+"""The vocabulary of results: what a model says of one radiograph, in plain dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Decision = Literal["fracture", "no fracture", "uncertain"]
+REGIONS = ("hand", "leg", "hip", "shoulder")
+"""The body regions that the shipped model tells apart, as FracAtlas names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle in pixels of the source image, origin top left, edges continuous.
+
+    A box around the single pixel in column 3 of row 5 is ``Box(3, 5, 4, 6)``.
+    """
+
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+
+    @property
+    def width(self) -> float:
+        return self.x_max - self.x_min
+
+    @property
+    def height(self) -> float:
+        return self.y_max - self.y_min
+
+    def as_list(self) -> list[float]:
+        """``[x_min, y_min, x_max, y_max]``."""
+        return [self.x_min, self.y_min, self.x_max, self.y_max]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One suspected abnormality: a label, a calibrated score in 0..1 and where it is."""
+
+    label: str
+    score: float
+    box: Box
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "score": round(self.score, 5),
+            "box": [round(value, 2) for value in self.box.as_list()],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Finding:
+        return cls(data["label"], float(data["score"]), Box(*map(float, data["box"])))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model says of one radiograph.
+
+    ``probability`` is the calibrated probability in 0..1 that the image shows a fracture;
+    ``findings`` are sorted by falling score; ``milliseconds`` says where the time went;
+    ``heatmap``, float32 ``[height, width]`` in 0..1, is there on request and stays out of JSON.
+    """
+
+    path: str | None
+    sha256: str
+    model: str
+    width: int
+    height: int
+    probability: float
+    decision: Decision
+    findings: tuple[Finding, ...]
+    region: str
+    region_probability: float
+    warnings: tuple[str, ...] = ()
+    milliseconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    heatmap: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The documented JSON form: one such object a line in ``readings.jsonl``."""
+        return {
+            "path": self.path,
+            "sha256": self.sha256,
+            "model": self.model,
+            "width": self.width,
+            "height": self.height,
+            "fracture": {"probability": round(self.probability, 5), "decision": self.decision},
+            "findings": [finding.as_dict() for finding in self.findings],
+            "region": {
+                "label": self.region,
+                "probability": round(self.region_probability, 5),
+            },
+            "warnings": list(self.warnings),
+            "milliseconds": {name: round(value, 2) for name, value in self.milliseconds.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Reading:
+        """The inverse of :meth:`as_dict`, up to its rounding."""
+        return cls(
+            path=data["path"],
+            sha256=data["sha256"],
+            model=data["model"],
+            width=data["width"],
+            height=data["height"],
+            probability=data["fracture"]["probability"],
+            decision=data["fracture"]["decision"],
+            findings=tuple(Finding.from_dict(finding) for finding in data["findings"]),
+            region=data["region"]["label"],
+            region_probability=data["region"]["probability"],
+            warnings=tuple(data["warnings"]),
+            milliseconds=dict(data["milliseconds"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be read: which, the error's type and its sentence."""
+
+    path: str
+    type: str
+    message: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The documented JSON form, in place of a reading's."""
+        return {"path": self.path, "error": {"type": self.type, "message": self.message}}

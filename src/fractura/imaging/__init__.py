@@ -1,0 +1,1 @@
+"""Pixels: reading, enhancing, fitting, measuring, drawing and simulating radiographs."""

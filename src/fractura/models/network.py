@@ -1,0 +1,164 @@
+"""The small multi-task network that ships: boxes, image probability and region in one pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, softplus
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models import mobilenet_v2
+
+from fractura.findings import REGIONS
+
+STRIDE = 8
+EVIDENCE_STRIDE = 16
+EVIDENCE_SHARPNESS = 2.0
+
+
+class NetworkOutput(NamedTuple):
+    """What the network says of ``B`` images of ``H`` × ``W`` pixels.
+
+    Attributes:
+        scores: logits ``[B, H/8, W/8]`` that a fracture's centre lies in a cell.
+        boxes: ``[B, H/8, W/8, 4]``, the box (x_min, y_min, x_max, y_max) in input pixels that a
+            fracture centred in this cell would have.
+        image: logits ``[B]`` that the image shows a fracture.
+        regions: logits ``[B, 4]`` of the body regions, in the order of ``REGIONS``.
+        evidence: ``[B, H/16, W/16]``, the logits that are pooled into ``image``: its
+            class-activation map.
+    """
+
+    scores: Tensor
+    boxes: Tensor
+    image: Tensor
+    regions: Tensor
+    evidence: Tensor
+
+
+class FractureNetwork(nn.Module):
+    """MobileNetV2 without batch norm, a three-level feature pyramid and three heads.
+
+    The detection head follows TTFNet (Liu et al. 2020, arXiv 1909.00700): a centre heat map and
+    distances to the four sides, at stride 8. The image head pools a map of evidence by
+    log-mean-exp (Pinheiro and Collobert 2015, arXiv 1411.6228), which lets one small fracture
+    decide, and adds a global term. Input: ``[B, 1, H, W]`` from ``imaging.fit``.
+    """
+
+    def __init__(self, channels: int = 64) -> None:
+        super().__init__()
+        features = mobilenet_v2().features
+        _first_convolution_to_grey(features)
+        fold_batch_norm(features)
+        self.early = features[:4]
+        self.stride_8 = features[4:7]
+        self.stride_16 = features[7:14]
+        self.stride_32 = features[14:18]
+        self.lateral_8 = nn.Conv2d(32, channels, 1)
+        self.lateral_16 = nn.Conv2d(96, channels, 1)
+        self.lateral_32 = nn.Conv2d(320, channels, 1)
+        self.fuse_16 = _block(channels)
+        self.fuse_8 = _block(channels)
+        self.detect = nn.Sequential(_block(channels), _block(channels))
+        self.score = nn.Conv2d(channels, 1, 1)
+        self.sides = nn.Conv2d(channels, 4, 1)
+        self.evidence = nn.Sequential(_block(channels), nn.Conv2d(channels, 1, 1))
+        self.dropout = nn.Dropout(0.2)
+        self.whole = nn.Linear(320, 1)
+        self.region = nn.Linear(320, len(REGIONS))
+        nn.init.constant_(self.score.bias, -4.0)  # type: ignore[arg-type]
+        nn.init.constant_(self.sides.bias, 1.5)  # type: ignore[arg-type]
+
+    def forward(self, images: Tensor) -> NetworkOutput:
+        at_8 = self.stride_8(self.early(images))
+        at_16 = self.stride_16(at_8)
+        at_32 = self.stride_32(at_16)
+        fused_16 = self.fuse_16(self.lateral_16(at_16) + _double(self.lateral_32(at_32)))
+        fused_8 = self.detect(self.fuse_8(self.lateral_8(at_8) + _double(fused_16)))
+        evidence = self.evidence(fused_16).float().flatten(1, 2)
+        pooled = self.dropout(at_32.float().mean((2, 3)))
+        return NetworkOutput(
+            scores=self.score(fused_8).float().squeeze(1),
+            boxes=_corners(softplus(self.sides(fused_8).float()) * STRIDE),
+            image=self.whole(pooled).float().squeeze(1) + log_mean_exp(evidence),
+            regions=self.region(pooled).float(),
+            evidence=evidence,
+        )
+
+    def freeze_early(self) -> None:
+        """Exclude the layers up to stride 4 from training."""
+        self.early.requires_grad_(False)
+
+
+def log_mean_exp(evidence: Tensor) -> Tensor:
+    """Pool ``[B, h, w]`` to ``[B]``, between the mean and the maximum."""
+    flat = evidence.flatten(1) * EVIDENCE_SHARPNESS
+    peak = flat.amax(1, keepdim=True)
+    return (peak.squeeze(1) + (flat - peak).exp().mean(1).log()) / EVIDENCE_SHARPNESS
+
+
+def load_backbone(network: FractureNetwork, weights: Path) -> None:
+    """Fill the backbone from torchvision ``mobilenet_v2`` weights, batch norm folded away.
+
+    ``weights`` is a safetensors file with torchvision's names; ``classifier.*`` may be missing.
+    The first convolution is summed over its three inputs, because radiographs are grey.
+    """
+    from safetensors.torch import load_file
+
+    source = mobilenet_v2()
+    tensors = {name: tensor.float() for name, tensor in load_file(weights).items()}
+    missing, unexpected = source.load_state_dict(tensors, strict=False)
+    if unexpected or any(not name.startswith("classifier.") for name in missing):
+        raise ValueError(f"{weights} does not hold torchvision's mobilenet_v2 weights")
+    features = source.features.eval()
+    _first_convolution_to_grey(features)
+    fold_batch_norm(features)
+    for target, first in (
+        (network.early, 0),
+        (network.stride_8, 4),
+        (network.stride_16, 7),
+        (network.stride_32, 14),
+    ):
+        target.load_state_dict(features[first : first + len(target)].state_dict())
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Replace every convolution and batch norm that follow each other by one convolution."""
+    module.eval()
+    for sequence in module.modules():
+        if not isinstance(sequence, nn.Sequential):
+            continue
+        for index in range(len(sequence) - 1):
+            convolution, norm = sequence[index], sequence[index + 1]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                sequence[index] = fuse_conv_bn_eval(convolution, norm)
+                sequence[index + 1] = nn.Identity()
+
+
+def _first_convolution_to_grey(features: nn.Sequential) -> None:
+    convolution = features[0].get_submodule("0")
+    assert isinstance(convolution, nn.Conv2d)
+    convolution.weight = nn.Parameter(convolution.weight.detach().sum(1, keepdim=True))
+    convolution.in_channels = 1
+
+
+def _block(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _double(features: Tensor) -> Tensor:
+    return interpolate(features, scale_factor=2.0, mode="nearest")
+
+
+def _corners(sides: Tensor) -> Tensor:
+    rows, columns = sides.shape[2:]
+    x = (torch.arange(columns, device=sides.device, dtype=torch.float32) + 0.5) * STRIDE
+    y = (torch.arange(rows, device=sides.device, dtype=torch.float32) + 0.5) * STRIDE
+    left, top, right, bottom = sides.unbind(1)
+    return torch.stack([x - left, y[:, None] - top, x + right, y[:, None] + bottom], dim=-1)

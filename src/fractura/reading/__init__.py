@@ -1,0 +1,1 @@
+"""Interpretation: from a radiograph to a reading, with ONNX Runtime and no torch."""

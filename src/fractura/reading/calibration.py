@@ -1,0 +1,61 @@
+"""From a network's logits to probabilities, and from a probability to a decision."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractura.findings import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Logistic calibration (Platt 1999) of the image and the box scores.
+
+    Each logit is scaled by a weight and shifted by a bias, then goes through the logistic
+    function, so the order of images and of boxes stays what the network says.
+    """
+
+    image_weight: float
+    image_bias: float
+    box_weight: float
+    box_bias: float
+
+    def probability(self, image_logit: float) -> float:
+        """Probability in 0..1 that the image shows a fracture."""
+        return sigmoid(self.image_weight * image_logit + self.image_bias)
+
+    def box_scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability that each box marks a fracture, ``[n]`` in 0..1."""
+        scaled = self.box_weight * logits + self.box_bias
+        return np.asarray(0.5 * (1 + np.tanh(scaled / 2)), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """Thresholds on the image probability and on a box's score."""
+
+    probability: float
+    box_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoints:
+    """The two named operating points; between them a reading is uncertain."""
+
+    high_sensitivity: OperatingPoint
+    high_specificity: OperatingPoint
+
+    def decide(self, probability: float) -> Decision:
+        """``fracture``, ``no fracture`` or, between the two points, ``uncertain``."""
+        if probability >= self.high_specificity.probability:
+            return "fracture"
+        return "uncertain" if probability >= self.high_sensitivity.probability else "no fracture"
+
+
+def sigmoid(logit: float) -> float:
+    """The logistic function, without overflow."""
+    return 0.5 * (1 + math.tanh(logit / 2))

@@ -1,0 +1,1 @@
+"""Training of the network that ships, from a recipe. Needs ``fractura[train]``."""

@@ -1,0 +1,59 @@
+"""Readings go to JSON and come back."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fractura.findings import Box, Failure, Finding, Reading
+
+UNIT = st.floats(0, 1)
+PIXELS = st.floats(0, 5000)
+FINDINGS = st.builds(
+    Finding, st.just("fracture"), UNIT, st.builds(Box, PIXELS, PIXELS, PIXELS, PIXELS)
+)
+READINGS = st.builds(
+    Reading,
+    path=st.none() | st.text(),
+    sha256=st.text("0123456789abcdef", min_size=64, max_size=64),
+    model=st.just("fractura-s 1"),
+    width=st.integers(1, 9000),
+    height=st.integers(1, 9000),
+    probability=UNIT,
+    decision=st.sampled_from(["fracture", "no fracture", "uncertain"]),
+    findings=st.lists(FINDINGS, max_size=4).map(tuple),
+    region=st.sampled_from(["hand", "leg"]),
+    region_probability=UNIT,
+    warnings=st.lists(st.text(), max_size=2).map(tuple),
+    milliseconds=st.dictionaries(st.sampled_from(["decode", "network"]), UNIT),
+)
+
+
+@given(READINGS)
+def test_json_keeps_a_reading_up_to_its_rounding(reading: Reading) -> None:
+    line = json.dumps(reading.as_dict())
+    again = Reading.from_dict(json.loads(line))
+    assert json.dumps(again.as_dict()) == line
+    assert abs(again.probability - reading.probability) <= 5e-6
+    for ours, theirs in zip(again.findings, reading.findings, strict=True):
+        assert abs(ours.box.x_min - theirs.box.x_min) <= 0.0051
+
+
+def test_the_documented_keys_stand_in_their_order() -> None:
+    reading = Reading(
+        "a.png", "0" * 64, "fractura-s 1", 4, 3, 0.5, "uncertain",
+        (Finding("fracture", 0.25, Box(1, 2, 3, 4)),), "hand", 0.75,
+    )  # fmt: skip
+    assert json.dumps(reading.as_dict()) == (
+        '{"path": "a.png", "sha256": "' + "0" * 64 + '", "model": "fractura-s 1", "width": 4, '
+        '"height": 3, "fracture": {"probability": 0.5, "decision": "uncertain"}, "findings": '
+        '[{"label": "fracture", "score": 0.25, "box": [1, 2, 3, 4]}], "region": {"label": "hand", '
+        '"probability": 0.75}, "warnings": [], "milliseconds": {}}'
+    )
+    failure = Failure("b.png", "DamagedFileError", "b.png: no")
+    assert failure.as_dict() == {
+        "path": "b.png",
+        "error": {"type": "DamagedFileError", "message": "b.png: no"},
+    }
