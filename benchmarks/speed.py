@@ -4,7 +4,7 @@
 
 Needs ``fractura[train]`` for the torchvision detectors, which run in eager mode with their
 published architecture and random weights (their speed does not depend on training, except for
-the number of boxes to suppress). Everything is a median over interleaved rounds.
+the number of boxes to suppress). Everything is a median; the methods take turns.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -63,43 +64,54 @@ def cold(image: Path, rounds: int) -> dict[str, dict[str, float]]:
     }
 
 
-def warm(images: list[Path], threads: int) -> tuple[dict[str, float], dict[str, float]]:
-    """Median milliseconds an image, file to boxes, and the parts of ours."""
+def warm(images: list[Path], threads: int, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Milliseconds an image, file to boxes, with ours in its parts, by method.
+
+    Each method has a process of its own, since the thread pools of two runtimes in one process
+    wait for each other; the methods take turns.
+    """
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in ("fractura", *RIVALS)}
+    for _ in range(rounds):
+        for name, values in taken.items():
+            with get_context("spawn").Pool(1) as pool:
+                values += pool.apply(measure, (name, images, threads))
+    return taken
+
+
+def measure(name: str, images: list[Path], threads: int) -> list[dict[str, float]]:
+    """Read every image once with one method, after three to warm up."""
+    read = _ours(threads) if name == "fractura" else _rival(name, threads)
+    for path in images[:3]:
+        read(path)
+    result = []
+    for path in images:
+        start = time.perf_counter()
+        parts = read(path)
+        result.append({"total": 1000 * (time.perf_counter() - start), **parts})
+    return result
+
+
+def _ours(threads: int) -> Callable[[Path], dict[str, float]]:
+    from fractura import Reader
+
+    reader = Reader(threads=threads)
+    return lambda path: dict(reader.read_file(path).milliseconds)
+
+
+def _rival(name: str, threads: int) -> Callable[[Path], dict[str, float]]:
     import torch
     from torchvision.io import ImageReadMode, decode_image
     from torchvision.models import detection
 
-    from fractura import Reader
-
     torch.set_num_threads(threads)
-    reader = Reader(threads=threads)
-    parts: list[dict[str, float]] = []
+    model = getattr(detection, name)(weights=None, weights_backbone=None).eval()
 
-    def ours(path: Path) -> None:
-        parts.append(dict(reader.read_file(path).milliseconds))
+    def read(path: Path) -> dict[str, float]:
+        with torch.inference_mode():
+            model([decode_image(str(path), ImageReadMode.RGB).float() / 255])
+        return {}
 
-    def rival(name: str) -> Callable[[Path], None]:
-        model = getattr(detection, name)(weights=None, weights_backbone=None).eval()
-
-        def read(path: Path) -> None:
-            with torch.inference_mode():
-                model([decode_image(str(path), ImageReadMode.RGB).float() / 255])
-
-        return read
-
-    methods = {"fractura": ours} | {name: rival(name) for name in RIVALS}
-    taken: dict[str, list[float]] = {name: [] for name in methods}
-    for read in methods.values():
-        for path in images[:3]:
-            read(path)
-    parts.clear()
-    for path in images:
-        for name, read in methods.items():
-            start = time.perf_counter()
-            read(path)
-            taken[name].append(1000 * (time.perf_counter() - start))
-    medians = {name: float(np.median(values)) for name, values in taken.items()}
-    return medians, {key: float(np.median([part[key] for part in parts])) for key in parts[0]}
+    return read
 
 
 def folder(images: list[Path], workers: int) -> float:
@@ -113,6 +125,10 @@ def folder(images: list[Path], workers: int) -> float:
     return count / (time.perf_counter() - start)
 
 
+def _median(values: list[dict[str, float]], part: str) -> float:
+    return float(np.median([value[part] for value in values]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", type=Path, help="folder of radiographs")
@@ -121,16 +137,25 @@ def main() -> None:
     parser.add_argument("--folder", type=int, default=1000, help="images for the folder figure")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+
+    from fractura import load
+
     images = sorted(path for path in arguments.images.rglob("*") if path.is_file())
     cores = len(os.sched_getaffinity(0))
-    warm_medians, parts = warm(images[:: max(1, len(images) // arguments.count)], cores)
+    chosen = images[:: max(1, len(images) // arguments.count)]
+    # torchvision refuses truncated files.
+    whole = [path for path in chosen if not load(path).warnings]
+    cold_figures = cold(whole[0], arguments.rounds)
+    taken = warm(whole, cores, rounds=3)
     result: dict[str, Any] = {
         "cores": cores,
         "python": platform.python_version(),
-        "warm_ms": warm_medians,
-        "warm_parts_ms": parts,
+        "cold": cold_figures,
+        "warm_images": len(whole),
+        "warm_ms": {name: _median(values, "total") for name, values in taken.items()},
+        "warm_parts_ms": {part: _median(taken["fractura"], part) for part in taken["fractura"][0]},
+        "folder_images": len(images[: arguments.folder]),
         "folder_images_per_second": folder(images[: arguments.folder], cores),
-        "cold": cold(images[0], arguments.rounds),
     }
     text = json.dumps(result, indent=1)
     print(text)

@@ -77,7 +77,7 @@ def _native(dataset: Dataset, header: DicomHeader, index: int) -> Samples:
         # The length is checked above; pydicom's own check would only warn of trailing bytes.
         array, _ = decoder.as_array(data, index=index, validate=False, raw=True, **layout)
     except Exception as error:  # pydicom raises many types on contradicting headers
-        raise DamagedFileError(f"its pixel data contradicts its header ({error})") from error
+        raise DamagedFileError("its pixel data contradicts its header") from error
     return array
 
 

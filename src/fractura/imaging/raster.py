@@ -82,7 +82,7 @@ def _png(data: bytes, frame: int | None) -> Decoded:
         # imagecodecs never lets go of the array of a damaged file, so its memory is taken away.
         out.resize((0,), refcheck=False)
         raise
-    return _to_grey(samples, None, orientation)
+    return _to_grey(samples, None, orientation)._replace(bits=depth)
 
 
 def _bmp(data: bytes, frame: int | None) -> Decoded:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.findings import Decision
+from fractura.findings import Decision, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,13 @@ class OperatingPoints:
         if probability >= self.high_specificity.probability:
             return "fracture"
         return "uncertain" if probability >= self.high_sensitivity.probability else "no fracture"
+
+    def listed(self, decision: Decision, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Findings from the high-sensitivity point on; none if the decision is no fracture."""
+        if decision == "no fracture":
+            return ()
+        smallest = self.high_sensitivity.box_score
+        return tuple(finding for finding in findings if finding.score >= smallest)
 
 
 def sigmoid(logit: float) -> float:

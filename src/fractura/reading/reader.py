@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -65,8 +66,7 @@ class Reader:
             placement.to_source(candidates.boxes), calibration.box_scores(candidates.logits)
         )
         if not all_findings:
-            smallest = points.high_sensitivity.box_score if decision != "no fracture" else 2.0
-            findings = tuple(item for item in findings if item.score >= smallest)
+            findings = points.listed(decision, findings)
         shares = np.exp(raw.regions - raw.regions.max())
         shares /= shares.sum()
         region = int(shares.argmax())
@@ -105,7 +105,7 @@ class Reader:
         radiograph = load(path, frame=frame)
         decoding = 1000 * (perf_counter() - start)
         reading = self.read(radiograph, all_findings=all_findings, heatmap=heatmap)
-        return _with_decoding(reading, decoding)
+        return replace(reading, milliseconds={"decode": decoding, **reading.milliseconds})
 
 
 def _findings(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> tuple[Finding, ...]:
@@ -124,9 +124,3 @@ def _heatmap(raw: RawOutput, placement: Placement, shape: tuple[int, ...]) -> ND
     width = round(placement.width * placement.scale_x)
     sized = cv2.resize(full[:height, :width], (placement.width, placement.height))
     return np.clip(sized, 0, 1).astype(np.float32)
-
-
-def _with_decoding(reading: Reading, milliseconds: float) -> Reading:
-    from dataclasses import replace
-
-    return replace(reading, milliseconds={"decode": milliseconds, **reading.milliseconds})

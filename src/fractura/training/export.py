@@ -65,8 +65,15 @@ def network_from_onnx(path: Path, channels: int) -> FractureNetwork:
 
 
 def describe(path: Path, description: ModelDescription) -> None:
-    """Put a description into an ONNX file's metadata."""
+    """Put a description into an ONNX file's metadata, in place of the exporter's own notes.
+
+    The exporter notes source files and lines of the machine at every node.
+    """
     model = onnx.load(path)
+    graph = model.graph
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
     onnx.helper.set_model_props(model, {METADATA_KEY: description.to_json()})
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)

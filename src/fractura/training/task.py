@@ -30,6 +30,8 @@ class FractureTask(lightning.LightningModule):
         self.sets = sets
 
     def training_step(self, batch: tuple[Tensor, Targets], _: int) -> Tensor:
+        # Dropout follows from the seed and the step alone, so that a resumed run draws the same.
+        torch.manual_seed(self.recipe.seed + 1_000_003 * self.global_step)
         images, targets = batch
         output = self.network(images.contiguous(memory_format=torch.channels_last))
         terms = objective(output, targets)
