@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fractura.findings import Box, Finding
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, sigmoid
 
 POINTS = OperatingPoints(OperatingPoint(0.2, 0.05), OperatingPoint(0.7, 0.3))
@@ -34,3 +35,10 @@ def test_thresholds_belong_to_the_graver_decision(probability: float, decision: 
 def test_huge_logits_do_not_overflow() -> None:
     assert sigmoid(1e9) == 1.0
     assert sigmoid(-1e9) == 0.0
+
+
+def test_findings_are_listed_from_the_high_sensitivity_point_on() -> None:
+    findings = tuple(Finding("fracture", score, Box(0, 0, 9, 9)) for score in (0.5, 0.05, 0.04))
+    assert POINTS.listed("fracture", findings) == findings[:2]
+    assert POINTS.listed("uncertain", findings) == findings[:2]
+    assert POINTS.listed("no fracture", findings) == ()

@@ -1,0 +1,84 @@
+"""The command ``fractura``: parses, calls and prints. One module a command."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from fractura import __version__
+from fractura.cli import demo, detect, enhance, models, phantom
+from fractura.cli.errors import exit_status, sentence
+
+
+class _Commands(TyperGroup):
+    """Turns what goes wrong into one sentence on stderr and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("Stopped.", err=True)
+            raise typer.Exit(130) from None
+        except (typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if hasattr(error, "exit_code") or ctx.params["debug"]:
+                raise
+            typer.echo(f"fractura: {sentence(error)}", err=True)
+            raise typer.Exit(exit_status(error)) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="fractura",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _module in (detect, demo, enhance, phantom, models):
+    app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fractura {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def fractura(
+    ctx: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the program an error arose.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Find bone fractures in radiographs, offline, on an ordinary computer.
+
+    For research and education; not a certified medical device.
+
+    \b
+    fractura demo                  try it on made-up radiographs
+    fractura detect wrist.png      read a radiograph
+    fractura detect --help         what else it can do
+    """
+    ctx.obj = debug
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name="fractura")

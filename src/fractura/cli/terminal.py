@@ -1,0 +1,82 @@
+"""What appears on a terminal: progress on stderr, a table on stdout that grows line by line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+import typer
+
+from fractura.findings import Failure, Reading
+
+Item = TypeVar("Item")
+
+NOTICE = "For research and education; not a certified medical device."
+
+_COLOURS = {"fracture": "red", "uncertain": "yellow", "no fracture": "cyan", "failed": "magenta"}
+_ROW = "{:<11}  {:>11}  {:<12}  {:<14}  {}"
+
+
+def printable(text: str) -> str:
+    """Text with control characters and what no encoding can hold written as escapes."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def show(text: str, colour: str | None = None) -> None:
+    """Print one line on stdout, coloured if that is a terminal and ``NO_COLOR`` is not set."""
+    styled = typer.style(text, fg=colour) if colour else text
+    typer.echo(styled, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def show_head() -> None:
+    """Print the head of the table of readings."""
+    show(_ROW.format("DECISION", "PROBABILITY", "FINDINGS", "REGION", "FILE"))
+
+
+def show_outcome(outcome: Reading | Failure) -> None:
+    """Print a row of the table of readings, and its warnings below it."""
+    if isinstance(outcome, Failure):
+        show(_ROW.format("failed", "", "", "", printable(outcome.message)), _COLOURS["failed"])
+        return
+    findings = outcome.findings
+    row = _ROW.format(
+        outcome.decision,
+        f"{outcome.probability:.2f}",
+        f"{len(findings)}, best {findings[0].score:.2f}" if findings else "none",
+        f"{outcome.region} {outcome.region_probability:.2f}",
+        printable(outcome.path or ""),
+    )
+    show(row, _COLOURS[outcome.decision])
+    for warning in outcome.warnings:
+        show(_ROW.format("", "", "", "", f"warning: {printable(warning)}"))
+
+
+def show_boxes(reading: Reading) -> None:
+    """Print where the findings are, in pixels of the image."""
+    for finding in reading.findings:
+        box = finding.box
+        show(
+            f"  {finding.label} {finding.score:.2f}: x {box.x_min:.0f} to {box.x_max:.0f}, "
+            f"y {box.y_min:.0f} to {box.y_max:.0f}"
+        )
+
+
+def with_progress(items: Iterable[Item], total: int, name: str) -> Generator[Item, None, None]:
+    """Hand the items on, with a bar on stderr if that is a terminal and there are several."""
+    if total < 2 or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (name, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    # Lines printed meanwhile go above the bar where they share the terminal with it.
+    shared = sys.stdout.isatty()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=shared) as bar:
+        yield from bar.track(items, total)
