@@ -5,26 +5,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from fractura.cli import app
 from fractura.cli.pictures import draw_reading, picture_name
 from fractura.findings import Box, Finding, Reading
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
 from fractura.reading.reader import Reader
-
-
-@pytest.fixture
-def fractura(tmp_path, monkeypatch):
-    """Runs the command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        return CliRunner().invoke(app, list(map(str, arguments)))
-
-    return run
 
 
 @pytest.fixture

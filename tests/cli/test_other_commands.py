@@ -4,24 +4,12 @@ import json
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from fractura.cli import app
 from fractura.cli.phantom import Wanted, run_lengths
 from fractura.cli.pictures import picture_name
 from fractura.imaging.load import load
 from fractura.imaging.phantom import KINDS, make_phantom
 from fractura.imaging.quality import psnr, ssim
-
-
-@pytest.fixture
-def fractura(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        return CliRunner().invoke(app, list(map(str, arguments)))
-
-    return run
 
 
 def test_demo(fractura, tmp_path):
