@@ -22,11 +22,11 @@ from fractura.datasets.fracatlas import read_fracatlas
 from fractura.datasets.holdout import held_out
 from fractura.datasets.record import Record
 from fractura.evaluation.scorecard import NEIGHBOURS, scorecard
-from fractura.findings import Decision, Reading
+from fractura.findings import Reading
+from fractura.reading.calibration import OperatingPoint, OperatingPoints
 from fractura.reading.model import DEFAULT_MODEL, Model
 from fractura.training.calibrate import fit_logistic, probability_thresholds
 
-DECISIONS: tuple[Decision, ...] = ("no fracture", "uncertain", "fracture")
 ROWS = {
     "auroc": "AUROC, fractured against normal images",
     "ap50": "box AP50, normals counted",
@@ -68,12 +68,14 @@ def cross_fitted(
         others = part != index
         weight, bias = fit_logistic(logits[others], fractured[others])
         probability = 1 / (1 + np.exp(-(weight * logits + bias)))
-        thresholds = probability_thresholds(probability[others], fractured[others])
+        suspicious, definite = probability_thresholds(probability[others], fractured[others])
+        points = OperatingPoints(OperatingPoint(suspicious, 0), OperatingPoint(definite, 0))
         for position in np.flatnonzero(~others):
             value = float(probability[position])
-            decision = DECISIONS[int(value >= thresholds[0]) + int(value >= thresholds[1])]
             name = records[position].name
-            changed[name] = replace(readings[name], probability=value, decision=decision)
+            changed[name] = replace(
+                readings[name], probability=value, decision=points.decide(value)
+            )
     return changed
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
+from io import TextIOWrapper
 from pathlib import Path
 from stat import S_ISREG
 from time import monotonic
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 from fractura.cli.errors import WrongUsageError
 from fractura.cli.inputs import PICTURES_MARK
 from fractura.cli.pictures import picture_name
 from fractura.findings import Failure, Reading
-from fractura.imaging.save import SaveError
+from fractura.imaging.save import SaveError, whole_file
 
 COLUMNS = (
     *("path", "decision", "probability", "findings", "best_score", "x_min", "y_min", "x_max"),
@@ -90,13 +90,15 @@ class Results:
     ) -> None:
         with _writing(self.folder), self._open_files:
             self._sync()
-            with _whole_file(self.folder / "readings.csv") as file:
-                table = csv.DictWriter(file, COLUMNS)
+            with whole_file(self.folder / "readings.csv") as file:
+                text = TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
+                table = csv.DictWriter(text, COLUMNS)
                 table.writeheader()
                 table.writerows(_row(json.loads(line)) for line in self._stored())
+                text.detach()
             if self._stale:
-                with _whole_file(self._path) as file:
-                    file.writelines(line.decode() for line in self._stored())
+                with whole_file(self._path) as file:
+                    file.writelines(self._stored())
                     self._lines.close()
 
     def holds(self, path: str) -> bool:
@@ -243,17 +245,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
-    """A file to write, that takes its place when it is complete and on the disk."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

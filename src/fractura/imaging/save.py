@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -41,11 +44,22 @@ def write_whole(path: str | Path, data: bytes) -> None:
     Raises:
         SaveError: where the folder is missing, not writable or full.
     """
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """:func:`write_whole` piece by piece: the file takes its place when the block has ended.
+
+    Raises:
+        SaveError: where the folder is missing, not writable or full.
+    """
     path = Path(path)
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

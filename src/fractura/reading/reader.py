@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -101,11 +102,23 @@ class Reader:
         Raises:
             LoadError: the file is not a readable radiograph.
         """
-        start = perf_counter()
-        radiograph = load(path, frame=frame)
-        decoding = 1000 * (perf_counter() - start)
-        reading = self.read(radiograph, all_findings=all_findings, heatmap=heatmap)
-        return replace(reading, milliseconds={"decode": decoding, **reading.milliseconds})
+        return load_and_read(self, path, frame=frame, all_findings=all_findings, heatmap=heatmap)[1]
+
+
+def load_and_read(
+    reader: Reader,
+    path: str | os.PathLike[str],
+    *,
+    frame: int | None,
+    all_findings: bool,
+    heatmap: bool,
+) -> tuple[Radiograph, Reading]:
+    """What :meth:`Reader.read_file` does, with the radiograph, for those who draw on it."""
+    start = perf_counter()
+    radiograph = load(path, frame=frame)
+    decoding = 1000 * (perf_counter() - start)
+    reading = reader.read(radiograph, all_findings=all_findings, heatmap=heatmap)
+    return radiograph, replace(reading, milliseconds={"decode": decoding, **reading.milliseconds})
 
 
 def _findings(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> tuple[Finding, ...]:

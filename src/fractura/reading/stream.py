@@ -6,15 +6,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from time import perf_counter
 from typing import TypeVar
 
 from fractura.errors import FracturaError
 from fractura.findings import Failure, Reading
-from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
-from fractura.reading.reader import Reader
+from fractura.reading.reader import Reader, load_and_read
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -52,12 +49,9 @@ def read_files(
 
     def read(path: str | os.PathLike[str]) -> Reading | Failure:
         try:
-            start = perf_counter()
-            radiograph = load(path, frame=frame)
-            decoding = 1000 * (perf_counter() - start)
-            reading = reader.read(radiograph, all_findings=all_findings, heatmap=heatmap)
-            milliseconds = {"decode": decoding, **reading.milliseconds}
-            reading = replace(reading, milliseconds=milliseconds)
+            radiograph, reading = load_and_read(
+                reader, path, frame=frame, all_findings=all_findings, heatmap=heatmap
+            )
             return finish(radiograph, reading) if finish else reading
         except Exception as error:
             return failure(path, error, debug=debug)

@@ -14,7 +14,6 @@ import torch
 from onnx.numpy_helper import to_array
 from torch.export import Dim
 
-from fractura.findings import REGIONS
 from fractura.imaging.fit import FitParameters
 from fractura.models.network import FractureNetwork, fold_batch_norm
 from fractura.reading.model import METADATA_KEY, ModelDescription
@@ -93,5 +92,4 @@ def provenance(recipe: dict[str, Any], counts: dict[str, int]) -> dict[str, Any]
         "date": date.today().isoformat(),
         "revision": revision or "unknown",
         "versions": {name: version(name) for name in ("torch", "torchvision", "lightning", "onnx")},
-        "regions": list(REGIONS),
     }

@@ -17,6 +17,7 @@ from fractura.datasets.duplicates import thumbnail
 from fractura.datasets.fracatlas import read_fracatlas
 from fractura.datasets.holdout import Parts, part
 from fractura.imaging.load import load
+from fractura.imaging.save import write_whole
 from fractura.models.network import FractureNetwork, load_backbone
 from fractura.training.data import (
     Epoch,
@@ -84,8 +85,8 @@ def train(
         name: [record.name for record in getattr(parts, name)]
         for name in ("train", "fold", "valid", "dropped")
     }
-    (out / "split.json").write_text(json.dumps(names, indent=1), encoding="utf-8")
-    (out / "recipe.json").write_text(recipe.model_dump_json(indent=1), encoding="utf-8")
+    write_whole(out / "split.json", json.dumps(names, indent=1).encode())
+    write_whole(out / "recipe.json", recipe.model_dump_json(indent=1).encode())
     network = FractureNetwork(recipe.channels)
     load_backbone(network, backbone)
     network.freeze_early()
