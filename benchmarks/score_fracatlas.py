@@ -1,9 +1,11 @@
 """Score readings of FracAtlas: figures with 95 % intervals, from ``readings.jsonl`` alone.
 
     fractura detect FRACATLAS/images --all-findings --json > readings.jsonl
-    python benchmarks/score_fracatlas.py FRACATLAS readings.jsonl --out scorecard.json
+    fractura data build fracatlas FRACATLAS --out fracatlas.parquet
+    python benchmarks/score_fracatlas.py fracatlas.parquet readings.jsonl --out scorecard.json
 
-The held-out fold is the one named in the model's provenance; the model was calibrated on valid,
+The held-out fold takes every tenth block of 32 consecutive numbers of the training range, from the
+first: the shipped model was trained without it. The model was calibrated on valid,
 so valid is also scored cross-fitted: every tenth is calibrated, and its operating points chosen,
 on the other nine. Needs ``fractura[train]``.
 """
@@ -18,13 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from fractura.datasets.fracatlas import read_fracatlas
-from fractura.datasets.holdout import held_out
 from fractura.datasets.record import Record
+from fractura.datasets.storage import read_manifest
 from fractura.evaluation.scorecard import NEIGHBOURS, scorecard
 from fractura.findings import Reading
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
-from fractura.reading.model import DEFAULT_MODEL, Model
 from fractura.training.calibrate import fit_logistic, probability_thresholds
 
 ROWS = {
@@ -39,6 +39,8 @@ ROWS = {
     "brier": "Brier score",
     "region_accuracy": "region named rightly (one region in view)",
 }
+
+BLOCK, FOLDS = 32, 10
 
 
 def markdown(cards: dict[str, Any]) -> str:
@@ -59,10 +61,10 @@ def cross_fitted(
     records: list[Record], readings: dict[str, Reading], parts: int = 10
 ) -> dict[str, Reading]:
     """Readings with probability and decision as if each tenth had not been calibrated on."""
-    stored = np.array([readings[record.name].probability for record in records])
+    stored = np.array([readings[record.id].probability for record in records])
     logits = np.log(np.clip(stored, 1e-5, 1 - 1e-5)) - np.log1p(-np.clip(stored, 1e-5, 1 - 1e-5))
-    fractured = np.array([record.fractured for record in records])
-    part = np.array([record.number // NEIGHBOURS % parts for record in records])
+    fractured = np.array([record.fractured is True for record in records])
+    part = np.array([(record.order or 0) // NEIGHBOURS % parts for record in records])
     changed = {}
     for index in range(parts):
         others = part != index
@@ -72,7 +74,7 @@ def cross_fitted(
         points = OperatingPoints(OperatingPoint(suspicious, 0), OperatingPoint(definite, 0))
         for position in np.flatnonzero(~others):
             value = float(probability[position])
-            name = records[position].name
+            name = records[position].id
             changed[name] = replace(
                 readings[name], probability=value, decision=points.decide(value)
             )
@@ -81,25 +83,24 @@ def cross_fitted(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("fracatlas", type=Path, help="folder that holds dataset.csv")
+    parser.add_argument("manifest", type=Path, help="of FracAtlas")
     parser.add_argument("readings", type=Path, help="readings.jsonl, with --all-findings")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--samples", type=int, default=2000, help="bootstrap samples")
     parser.add_argument("--out", type=Path, help="write the scorecard as JSON")
     arguments = parser.parse_args()
 
     lines = map(json.loads, arguments.readings.read_text(encoding="utf-8").splitlines())
+    by_digest = {line["sha256"]: Reading.from_dict(line) for line in lines if "error" not in line}
+    records = read_manifest(arguments.manifest).records
     readings = {
-        Path(line["path"]).name: Reading.from_dict(line) for line in lines if "error" not in line
+        record.id: by_digest[record.sha256] for record in records if record.sha256 in by_digest
     }
-    recipe = Model(arguments.model).description.provenance["recipe"]
-    records = read_fracatlas(arguments.fracatlas)
     lists = {
-        "valid": [record for record in records if record.split == "valid"],
+        "valid": [record for record in records if record.official_split == "valid"],
         "held-out fold of train": [
             record
             for record in records
-            if record.split == "train" and held_out(record, recipe["folds"], recipe["fold"])
+            if record.official_split == "train" and (record.order or 0) // BLOCK % FOLDS == 0
         ],
     }
     cards = {

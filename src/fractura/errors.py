@@ -29,3 +29,7 @@ class SeveralFramesError(LoadError):
 
 class ModelError(FracturaError):
     """A model file is missing, damaged or was not exported for this reader."""
+
+
+class InUseError(FracturaError):
+    """Another process writes to the folder."""

@@ -1,9 +1,7 @@
-import os
-
 import pytest
 
 from fractura.cli.errors import WrongUsageError
-from fractura.cli.inputs import PICTURES_MARK, find_inputs
+from fractura.cli.inputs import find_inputs
 from fractura.findings import Failure
 
 
@@ -48,26 +46,6 @@ def test_patterns(study):
 def test_a_name_with_brackets_is_a_name(study):
     (study / "x[1].png").touch()
     assert find_inputs(["study/x[1].png"]) == ["study/x[1].png"]
-
-
-def test_links_are_followed_once(study):
-    (study / "deep" / "up").symlink_to(study)
-    (study / "deep" / "er" / "here").symlink_to(".")
-    (study / "again").symlink_to(study / "deep")
-    found = find_inputs(["study"])
-    assert len(found) == len(WHOLE)
-    assert {os.path.realpath(path) for path in found} == {os.path.realpath(path) for path in WHOLE}
-
-
-def test_pipes_are_not_opened(study):
-    os.mkfifo(study / "pipe")
-    assert find_inputs(["study"]) == WHOLE
-
-
-def test_pictures_that_fractura_drew_are_left_out(study):
-    (study / "deep" / PICTURES_MARK).touch()
-    (study / "deep" / "drawn.png").touch()
-    assert find_inputs(["study"]) == WHOLE[:-1]
 
 
 def test_what_is_missing_is_a_failure_among_others(study):

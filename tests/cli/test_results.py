@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fractura.cli.errors import WrongUsageError
 from fractura.cli.pictures import picture_name
 from fractura.cli.results import Results
+from fractura.errors import InUseError
 from fractura.findings import Box, Failure, Finding, Reading
 
 
@@ -135,7 +136,7 @@ def test_a_foreign_file_is_left_alone(folder, line):
 
 def test_two_runs_do_not_share_a_folder(folder):
     pytest.importorskip("fcntl")
-    with Results(folder, "settings"), pytest.raises(WrongUsageError, match="in use by another"):
+    with Results(folder, "settings"), pytest.raises(InUseError, match="in use by another"):
         Results(folder, "settings")
 
 

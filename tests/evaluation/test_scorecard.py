@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fractura.datasets.fracatlas import read_fracatlas
-from fractura.datasets.record import Record
+from fractura.datasets.record import FRACTURE, Annotation, Record
+from fractura.datasets.sources.fracatlas import SOURCE
+from fractura.datasets.sources.source import Options
 from fractura.errors import FracturaError
 from fractura.evaluation.scorecard import scorecard
 from fractura.findings import Box, Finding, Reading
@@ -20,8 +21,16 @@ COMMITTED = Path(__file__).parents[2] / "recipes" / "fractura-s.scorecard.json"
 
 
 def record(number: int, fractured: bool) -> Record:
-    boxes = (Box(10, 10, 30, 30),) if fractured else ()
-    return Record(str(number), Path(), fractured, boxes, (), ("hand",), "valid", number * 4)
+    marks = (Annotation(FRACTURE, Box(10, 10, 30, 30)),) if fractured else ()
+    return Record(
+        id=str(number),
+        path=Path(),
+        source="made up",
+        label="fracture" if fractured else "no fracture",
+        regions=("hand",),
+        annotations=marks,
+        order=number * 4,
+    )
 
 
 def reading(probability: float, box: Box | None, decision: str) -> Reading:
@@ -58,17 +67,22 @@ def test_figures_of_a_case_worked_by_hand() -> None:
 def test_a_missing_reading_or_class_is_refused() -> None:
     with pytest.raises(FracturaError, match="no reading of 3"):
         scorecard(RECORDS, {name: READINGS[name] for name in "012"})
+    with pytest.raises(FracturaError, match="does not tell"):
+        scorecard([replace(RECORDS[0], label="abnormal"), *RECORDS[1:]], READINGS)
     with pytest.raises(FracturaError, match="fractured and normal"):
-        scorecard([replace(item, fractured=True) for item in RECORDS], READINGS)
+        scorecard([replace(item, label="fracture") for item in RECORDS], READINGS)
 
 
 def test_the_committed_scorecard_is_the_shipped_models(shared_data: Path) -> None:
     """Rounding differs between processors, and few boxes weigh much; hence the tolerances."""
-    records = [item for item in read_fracatlas(shared_data / "fracatlas") if item.split == "valid"]
+    items = SOURCE.read(shared_data / "fracatlas", Options("fracatlas"))
+    records = [
+        item for item in items if isinstance(item, Record) and item.official_split == "valid"
+    ]
     paths = [item.path for item in records]
     outcomes = list(read_files(Reader(threads=1), paths, all_findings=True))
     readings = {
-        item.name: outcome
+        item.id: outcome
         for item, outcome in zip(records, outcomes, strict=True)
         if isinstance(outcome, Reading)
     }

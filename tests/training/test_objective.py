@@ -27,25 +27,24 @@ def test_no_box_gives_an_empty_map() -> None:
 
 
 def test_focal_loss_of_worked_cases() -> None:
-    zero = torch.zeros(1)
-    torch.testing.assert_close(focal(zero, torch.ones(1)), torch.tensor(0.25 * 0.693147))
-    torch.testing.assert_close(focal(zero, torch.zeros(1)), torch.tensor(0.25 * 0.693147))
-    torch.testing.assert_close(
-        focal(zero, torch.full((1,), 0.5)), torch.tensor(0.5**4 * 0.25 * 0.693147)
-    )
+    heat = torch.tensor([[[1.0]], [[0.0]], [[0.5]]])
+    expected = torch.tensor([1, 1, 0.5**4]) * 0.25 * 0.693147
+    torch.testing.assert_close(focal(torch.zeros(3, 1, 1), heat), expected)
 
 
 def test_descending_the_objective_finds_the_labels() -> None:
     torch.manual_seed(0)
     truth = torch.tensor([[16.0, 16, 48, 40]])
     targets = Targets(
-        [truth, torch.zeros(0, 4)], torch.tensor([1.0, 0.0]), torch.eye(4)[:2] * torch.ones(2, 1)
+        [truth, torch.zeros(0, 4)], torch.tensor([1.0, 0.0]), torch.eye(4)[:2], torch.ones(2)
     )
     scores = torch.zeros(2, 8, 8, requires_grad=True)
     boxes = torch.tensor([10.0, 10, 60, 60]).repeat(2, 8, 8, 1).requires_grad_()
     image = torch.zeros(2, requires_grad=True)
     regions = torch.zeros(2, 4, requires_grad=True)
-    output = NetworkOutput(scores, boxes, image, regions, torch.zeros(2, 4, 4))
+    output = NetworkOutput(
+        scores, boxes, image, regions, torch.zeros(2, 4, 4), torch.zeros(2, 320)
+    )
     optimizer = torch.optim.Adam([scores, image, regions], lr=0.1)
     optimizer.add_param_group({"params": [boxes], "lr": 1.0})
     first = float(sum(objective(output, targets).values()))
@@ -62,7 +61,22 @@ def test_descending_the_objective_finds_the_labels() -> None:
 def test_unknown_regions_teach_nothing() -> None:
     output = NetworkOutput(
         torch.zeros(1, 4, 4), torch.zeros(1, 4, 4, 4), torch.zeros(1), torch.zeros(1, 4),
-        torch.zeros(1, 2, 2),
+        torch.zeros(1, 2, 2), torch.zeros(1, 320),
     )  # fmt: skip
-    targets = Targets([torch.zeros(0, 4)], torch.zeros(1), torch.zeros(1, 4))
+    targets = Targets([torch.zeros(0, 4)], torch.zeros(1), torch.zeros(1, 4), torch.ones(1))
     assert "region" not in objective(output, targets)
+
+
+def test_an_image_without_weight_teaches_nothing() -> None:
+    torch.manual_seed(0)
+    leaves = [torch.randn(2, 8, 8), torch.rand(2, 8, 8, 4) * 64, torch.randn(2), torch.randn(2, 4)]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    boxes = [torch.tensor([[16.0, 16, 48, 40]]), torch.tensor([[8.0, 8, 24, 24]])]
+    targets = Targets(boxes, torch.ones(2), torch.eye(4)[:2], torch.tensor([1.0, 0.0]))
+    output = NetworkOutput(*leaves, torch.zeros(2, 4, 4), torch.zeros(2, 320))
+    torch.stack(list(objective(output, targets).values())).sum().backward()
+    for leaf in leaves:
+        assert leaf.grad is not None
+        assert leaf.grad[0].abs().sum() > 0
+        assert leaf.grad[1].abs().sum() == 0

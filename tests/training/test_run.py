@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,10 +13,14 @@ from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
 from fractura import Reader
+from fractura.datasets.manifest import Manifest
+from fractura.datasets.record import FRACTURE, Annotation, Record
+from fractura.datasets.storage import write_manifest
 from fractura.errors import FracturaError
-from fractura.findings import REGIONS
+from fractura.findings import REGIONS, Box
 from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.phantom import make_phantom
+from fractura.imaging.save import save_png
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
 from fractura.reading.model import Model, ModelDescription
 from fractura.training.export import (
@@ -27,7 +32,6 @@ from fractura.training.export import (
 from fractura.training.finish import finish
 from fractura.training.recipe import Recipe
 from fractura.training.run import train
-from tests.datasets.test_fracatlas import write_fracatlas
 
 RECIPE = Recipe(
     name="tiny",
@@ -35,7 +39,6 @@ RECIPE = Recipe(
     training_side=96,
     canvas=(96, 96),
     channels=8,
-    folds=3,
     fold=0,
     phantoms=2,
     epochs=2,
@@ -57,11 +60,34 @@ DESCRIPTION = ModelDescription(
 )
 
 
+def write_data(root: Path) -> None:
+    """Twelve fractured and eighty normal pictures of coarse noise, and their manifest."""
+    box = Annotation(FRACTURE, Box(10, 20, 40, 60), (((10, 20), (40, 20), (40, 60), (10, 60)),))
+    records = []
+    for number in range(92):
+        fractured = number % 8 == 0
+        pixels = np.random.default_rng(number).integers(0, 255, (16, 12), dtype=np.uint8)
+        path = root / f"{number}.png"
+        save_png(path, cv2.resize(pixels, (96, 128), interpolation=cv2.INTER_CUBIC))
+        records.append(
+            Record(
+                id=f"noise/{number}",
+                path=path,
+                source="noise",
+                label="fracture" if fractured else "no fracture",
+                regions=("hand",),
+                annotations=(box,) if fractured else (),
+                split="valid" if number >= 80 else "train",
+                fold=None if number >= 80 else number // 8 % 3,
+            )
+        )
+    write_manifest(root / "m.parquet", Manifest(tuple(records)))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("training")
-    numbers = [*range(0, 128), *range(3733, 3745)]
-    write_fracatlas(root / "data", {number: number % 8 == 0 for number in numbers})
+    write_data(root)
     torch.manual_seed(0)
     backbone = mobilenet_v2()
     backbone.train()(torch.rand(4, 3, 64, 64))
@@ -73,7 +99,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(root: Path, recipe: Recipe, name: str, *, resume: bool) -> Path:
     return train(
-        recipe, root / "data", root / "b.safetensors", root / name, workers=0, resume=resume
+        recipe, root / "m.parquet", root / "b.safetensors", root / name, workers=0, resume=resume
     )
 
 
@@ -89,7 +115,7 @@ def test_the_run_folder_tells_what_happened(folder: Path) -> None:
 
 def test_an_untrained_network_is_not_calibrated(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FracturaError, match="train longer"):
-        finish(folder / "whole", folder / "data", tmp_path / "tiny.onnx", "1")
+        finish(folder / "whole", folder / "m.parquet", tmp_path / "tiny.onnx", "1")
 
 
 def test_the_exported_file_answers_like_the_checkpoint(folder: Path) -> None:
@@ -112,6 +138,7 @@ def test_the_exported_file_answers_like_the_checkpoint(folder: Path) -> None:
             np.testing.assert_allclose(ours.boxes, theirs.boxes[0], atol=0.1)
             np.testing.assert_allclose(ours.image, theirs.image[0], atol=1e-4)
             np.testing.assert_allclose(ours.evidence, theirs.evidence[0], atol=1e-4)
+            np.testing.assert_allclose(model.embed(inputs), theirs.embedding[0], atol=1e-4)
     assert Reader(out).read(make_phantom(0).radiograph).model == "tiny 7"
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura.cli.inputs import PICTURES_MARK
 from fractura.cli.terminal import NOTICE, show, with_progress
+from fractura.imaging.files import PICTURES_MARK
 
 if TYPE_CHECKING:
     from fractura.findings import Reading

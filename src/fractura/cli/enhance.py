@@ -11,8 +11,9 @@ import typer
 from fractura.cli.errors import WrongUsageError
 from fractura.cli.inputs import find_inputs
 from fractura.cli.pictures import picture_name
-from fractura.cli.terminal import printable, show, with_progress
+from fractura.cli.terminal import show, with_progress
 from fractura.findings import Failure
+from fractura.text import printable
 
 _ROW = "{:>9}  {:>6}  {}"
 

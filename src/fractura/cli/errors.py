@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fractura.cli.terminal import printable
-from fractura.errors import FracturaError, ModelError
+from fractura.errors import FracturaError, InUseError, ModelError
+from fractura.text import printable
 
 
 class WrongUsageError(FracturaError):
@@ -24,4 +24,4 @@ def sentence(error: Exception) -> str:
 
 def exit_status(error: Exception) -> int:
     """2 for wrong usage, else 1."""
-    return 2 if isinstance(error, WrongUsageError | ModelError) else 1
+    return 2 if isinstance(error, WrongUsageError | ModelError | InUseError) else 1

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fractura.cli.terminal import printable, show
+from fractura.cli.terminal import show
+from fractura.text import printable
 
 if TYPE_CHECKING:
     from fractura.reading.model import ModelDescription

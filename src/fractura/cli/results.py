@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from io import TextIOWrapper
@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Any
 
 from fractura.cli.errors import WrongUsageError
-from fractura.cli.inputs import PICTURES_MARK
 from fractura.cli.pictures import picture_name
 from fractura.findings import Failure, Reading
-from fractura.imaging.save import SaveError, whole_file
+from fractura.imaging.exclusive import locked, writing
+from fractura.imaging.files import PICTURES_MARK
+from fractura.imaging.save import whole_file
 
 COLUMNS = (
     *("path", "decision", "probability", "findings", "best_score", "x_min", "y_min", "x_max"),
@@ -57,7 +58,8 @@ class Results:
 
         Raises:
             SaveError: the folder cannot be written.
-            WrongUsageError: another run uses it, or its ``readings.jsonl`` is of another kind.
+            InUseError: another run uses it.
+            WrongUsageError: its ``readings.jsonl`` is of another kind.
         """
         self.folder = folder
         self._settings = settings
@@ -66,9 +68,9 @@ class Results:
         self._index: dict[str, _Line] = {}
         self._stale = False
         self._synced = monotonic()
-        with _writing(folder), ExitStack() as files:
+        with writing(folder), ExitStack() as files:
             self._pictures.mkdir(parents=True, exist_ok=True)
-            files.enter_context(_locked(folder))
+            files.enter_context(locked(folder))
             for part in (*folder.glob(".*.part"), *self._pictures.glob(".*.part")):
                 part.unlink(missing_ok=True)
             self._lines = files.enter_context(self._path.open("a+b"))
@@ -88,7 +90,7 @@ class Results:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with _writing(self.folder), self._open_files:
+        with writing(self.folder), self._open_files:
             self._sync()
             with whole_file(self.folder / "readings.csv") as file:
                 text = TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
@@ -123,7 +125,7 @@ class Results:
             SaveError: the disk is full or gone.
         """
         line = json.dumps(outcome.as_dict()).encode() + b"\n"
-        with _writing(self._path):
+        with writing(self._path):
             start = self._lines.seek(0, os.SEEK_END)
             self._lines.write(line)
             self._lines.flush()
@@ -214,34 +216,3 @@ def _sha256(path: str) -> str | None:
             return file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise SaveError(f"{error.filename or path}: could not be written ({reason})") from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder, on systems that have ``flock``."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise WrongUsageError(
-            f"{folder} is in use by another fractura; wait for it or choose another folder"
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import typer
 
 from fractura.findings import Failure, Reading
+from fractura.text import printable
 
 Item = TypeVar("Item")
 
@@ -17,14 +18,6 @@ NOTICE = "For research and education; not a certified medical device."
 
 _COLOURS = {"fracture": "red", "uncertain": "yellow", "no fracture": "cyan", "failed": "magenta"}
 _ROW = "{:<11}  {:>11}  {:<12}  {:<14}  {}"
-
-
-def printable(text: str) -> str:
-    """Text with control characters and what no encoding can hold written as escapes."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def show(text: str, colour: str | None = None) -> None:
@@ -66,9 +59,14 @@ def show_boxes(reading: Reading) -> None:
         )
 
 
-def with_progress(items: Iterable[Item], total: int, name: str) -> Generator[Item, None, None]:
-    """Hand the items on, with a bar on stderr if that is a terminal and there are several."""
-    if total < 2 or not sys.stderr.isatty():
+def with_progress(
+    items: Iterable[Item], total: int | None, name: str
+) -> Generator[Item, None, None]:
+    """Hand the items on, with a bar on stderr if that is a terminal and there are several.
+
+    A total of ``None`` is not known beforehand.
+    """
+    if (total is not None and total < 2) or not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console

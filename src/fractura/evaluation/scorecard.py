@@ -26,19 +26,22 @@ def scorecard(
 
     Args:
         records: what was to be read.
-        readings: by record name, made with all findings listed.
+        readings: by record id, made with all findings listed.
         samples: bootstrap samples.
 
     Raises:
-        FracturaError: a record has no reading, or none (or all) of the records are fractured.
+        FracturaError: a record has no reading, its label does not tell whether there is a
+            fracture, or none (or all) of the records are fractured.
     """
-    missing = [record.name for record in records if record.name not in readings]
+    missing = [record.id for record in records if record.id not in readings]
     if missing:
         raise FracturaError(f"no reading of {missing[0]} and {len(missing) - 1} more; read them")
-    positive = np.array([record.fractured for record in records])
+    if any(record.fractured is None for record in records):
+        raise FracturaError("a label does not tell whether there is a fracture; leave it out")
+    positive = np.array([record.fractured is True for record in records])
     if positive.all() or not positive.any():
         raise FracturaError("figures need fractured and normal radiographs; give both")
-    read = [readings[record.name] for record in records]
+    read = [readings[record.id] for record in records]
     scores = np.array([reading.probability for reading in read])
     definite = np.array([reading.decision == "fracture" for reading in read])
     suspicious = np.array([reading.decision != "no fracture" for reading in read])
@@ -47,7 +50,9 @@ def scorecard(
     region_right = np.array(
         [reading.region in record.regions for record, reading in zip(records, read, strict=True)]
     )
-    clusters = np.array([record.number // NEIGHBOURS for record in records])
+    names = [cluster(record) for record in records]
+    number = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    clusters = np.array([number[name] for name in names])
 
     statistics = {
         "auroc": lambda n: auroc(scores, positive, n),
@@ -68,14 +73,23 @@ def scorecard(
     return {
         "images": len(records),
         "fractured": int(positive.sum()),
-        "boxes": int(sum(len(record.boxes) for record in records)),
+        "boxes": int(sum(len(record.fractures) for record in records)),
         "models": sorted({reading.model for reading in read}),
         "interval": f"95 %, cluster bootstrap, {samples} samples",
         "figures": {name: asdict(estimate) for name, estimate in figures.items()},
     }
 
 
+def cluster(record: Record) -> str:
+    """What is drawn together: the record's group, or its neighbours in order, or it alone."""
+    if record.group is not None:
+        return f"group {record.group}"
+    if record.order is not None:
+        return f"{record.source} {record.order // NEIGHBOURS}"
+    return record.id
+
+
 def _match(record: Record, reading: Reading) -> Any:
     boxes = np.array([item.box.as_list() for item in reading.findings]).reshape(-1, 4)
-    truths = np.array([box.as_list() for box in record.boxes]).reshape(-1, 4)
+    truths = np.array([mark.box.as_list() for mark in record.fractures]).reshape(-1, 4)
     return match(boxes, np.array([item.score for item in reading.findings]), truths)

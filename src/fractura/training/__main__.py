@@ -9,13 +9,13 @@ import typer
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
-Folder = Annotated[Path, typer.Option(exists=True, file_okay=False)]
+Manifest = Annotated[Path, typer.Option(help="What fractura data split wrote.")]
 
 
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    fracatlas: Folder,
+    manifest: Manifest,
     backbone: Annotated[Path, typer.Option(exists=True, dir_okay=False)],
     out: Annotated[Path, typer.Option()],
     workers: Annotated[int, typer.Option(min=0)] = 1,
@@ -25,20 +25,20 @@ def train(
     from fractura.training.recipe import read_recipe
     from fractura.training.run import train as run
 
-    run(read_recipe(recipe), fracatlas, backbone, out, workers=workers, resume=resume)
+    run(read_recipe(recipe), manifest, backbone, out, workers=workers, resume=resume)
 
 
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
-    fracatlas: Folder,
+    manifest: Manifest,
     out: Annotated[Path, typer.Option()],
     version: Annotated[str, typer.Option()] = "1",
 ) -> None:
-    """Calibrate RUN on the validation range and write it as a self-sufficient ONNX file."""
+    """Calibrate RUN on the validation split and write it as a self-sufficient ONNX file."""
     from fractura.training.finish import finish
 
-    finish(run, fracatlas, out, version)
+    finish(run, manifest, out, version)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from fractura.datasets.record import Record
+from fractura.datasets.record import Annotation, Record
 from fractura.findings import REGIONS
 from fractura.imaging.fit import FitParameters, fit, normalise, resize
 from fractura.imaging.load import load
@@ -21,6 +21,9 @@ from fractura.imaging.phantom import make_phantom
 from fractura.training.augment import Outline, augment
 from fractura.training.objective import Targets
 from fractura.training.recipe import Recipe
+
+Item = tuple[Tensor, Tensor, float, Tensor, float]
+"""An image, its boxes, whether it is fractured, its regions' shares, its weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,8 @@ class Sample:
     outlines: tuple[Outline, ...]
     fractured: bool
     regions: tuple[str, ...]
+    copies: int = 1
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +59,21 @@ def _sample(record: Record, long_side: int) -> Sample:
     scale = np.float32(long_side / max(radiograph.pixels.shape))
     return Sample(
         image=np.rint(image * 255).astype(np.uint8),
-        outlines=tuple(polygon * scale for polygon in record.polygons),
-        fractured=record.fractured,
+        outlines=tuple(_outline(mark) * scale for mark in record.fractures),
+        fractured=record.label == "fracture",
         regions=record.regions,
+        copies=record.copies,
+        weight=record.weight,
     )
+
+
+def _outline(mark: Annotation) -> Outline:
+    """All corners of an annotation's polygons, or those of its box: float32 ``[n, 2]``."""
+    if mark.outlines:
+        return np.concatenate([np.array(part, dtype=np.float32) for part in mark.outlines])
+    box = mark.box
+    corners = [(x, y) for x in (box.x_min, box.x_max) for y in (box.y_min, box.y_max)]
+    return np.array(corners, dtype=np.float32)
 
 
 def phantom_samples(count: int, first_seed: int, long_side: int) -> list[Sample]:
@@ -84,8 +100,10 @@ def phantom_samples(count: int, first_seed: int, long_side: int) -> list[Sample]
     return samples
 
 
-class Epoch(Dataset[tuple[Tensor, Tensor, float, Tensor]]):
+class Epoch(Dataset[Item]):
     """All fractured samples, a draw of the normals and of the phantoms, each varied at random.
+
+    A sample counts as often as its ``copies`` say.
 
     Everything random follows from the recipe's seed, the epoch and the position alone, so a
     resumed run sees what an uninterrupted one would have seen.
@@ -95,8 +113,9 @@ class Epoch(Dataset[tuple[Tensor, Tensor, float, Tensor]]):
         self, samples: Sequence[Sample], phantoms: Sequence[Sample], recipe: Recipe, epoch: int
     ) -> None:
         random = np.random.default_rng((recipe.seed, epoch))
-        fractured = [sample for sample in samples if sample.fractured]
-        normal = [sample for sample in samples if not sample.fractured]
+        shown = [sample for sample in samples for _ in range(sample.copies)]
+        fractured = [sample for sample in shown if sample.fractured]
+        normal = [sample for sample in shown if not sample.fractured]
         count = min(len(normal), round(len(fractured) * recipe.normals_per_fracture))
         chosen = [normal[index] for index in random.permutation(len(normal))[:count]]
         drawn = random.permutation(len(phantoms))[: recipe.phantoms]
@@ -108,7 +127,7 @@ class Epoch(Dataset[tuple[Tensor, Tensor, float, Tensor]]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, float, Tensor]:
+    def __getitem__(self, index: int) -> Item:
         sample, recipe = self.samples[index], self.recipe
         random = np.random.default_rng((recipe.seed, self.epoch, index))
         image, boxes = augment(
@@ -121,6 +140,7 @@ class Epoch(Dataset[tuple[Tensor, Tensor, float, Tensor]]):
             torch.from_numpy(boxes),
             fractured,
             region_shares(sample.regions),
+            sample.weight,
         )
 
 
@@ -130,10 +150,12 @@ def region_shares(regions: Sequence[str]) -> Tensor:
     return shares / shares.sum().clamp(min=1)
 
 
-def collate(items: Sequence[tuple[Tensor, Tensor, float, Tensor]]) -> tuple[Tensor, Targets]:
+def collate(items: Sequence[Item]) -> tuple[Tensor, Targets]:
     """Stack images; boxes stay one tensor an image."""
-    images, boxes, fractured, regions = zip(*items, strict=True)
-    targets = Targets(list(boxes), torch.tensor(fractured), torch.stack(regions))
+    images, boxes, fractured, regions, weight = zip(*items, strict=True)
+    targets = Targets(
+        list(boxes), torch.tensor(fractured), torch.stack(regions), torch.tensor(weight)
+    )
     return torch.stack(images), targets
 
 
@@ -155,6 +177,7 @@ def load_wholes(records: Sequence[Record], parameters: FitParameters) -> list[Wh
 
 def _whole(record: Record, parameters: FitParameters) -> Whole:
     image, placement = fit(load(record.path).pixels, parameters)
-    boxes = np.array([box.as_list() for box in record.boxes], dtype=np.float32).reshape(-1, 4)
+    boxes = np.array([mark.box.as_list() for mark in record.fractures], dtype=np.float32)
     scale = np.array([placement.scale_x, placement.scale_y] * 2, dtype=np.float32)
-    return Whole(record.name, torch.from_numpy(image), boxes * scale, record.fractured)
+    fractured = record.label == "fracture"
+    return Whole(record.id, torch.from_numpy(image), boxes.reshape(-1, 4) * scale, fractured)

@@ -22,11 +22,13 @@ class Targets(NamedTuple):
         boxes: one ``[n, 4]`` tensor an image, in input pixels.
         fractured: float ``[B]``, 0 or 1.
         regions: float ``[B, 4]``, shares that sum to 1, or to 0 where unknown.
+        weight: float ``[B]``, of each image's part in the loss.
     """
 
     boxes: list[Tensor]
     fractured: Tensor
     regions: Tensor
+    weight: Tensor
 
 
 def objective(output: NetworkOutput, targets: Targets) -> dict[str, Tensor]:
@@ -39,28 +41,29 @@ def objective(output: NetworkOutput, targets: Targets) -> dict[str, Tensor]:
     heat, weight, boxes = zip(
         *(dense_targets(item, rows, columns) for item in targets.boxes), strict=True
     )
-    heat_map, weights = torch.stack(heat), torch.stack(weight)
+    heat_map, weights = torch.stack(heat), torch.stack(weight) * targets.weight[:, None, None]
     count = max(1, sum(len(item) for item in targets.boxes))
     chosen = weights > 0
     iou_loss = generalized_box_iou_loss(output.boxes[chosen], torch.stack(boxes)[chosen])
     known = targets.regions.sum(1) > 0
     terms = {
-        "heat": focal(output.scores, heat_map) / count,
+        "heat": (focal(output.scores, heat_map) * targets.weight).sum() / count,
         "boxes": 5 * (iou_loss * weights[chosen]).sum() / weights.sum().clamp(min=1e-4),
-        "image": binary_cross_entropy_with_logits(output.image, targets.fractured),
+        "image": binary_cross_entropy_with_logits(output.image, targets.fractured, targets.weight),
     }
     if known.any():
-        terms["region"] = 0.2 * cross_entropy(output.regions[known], targets.regions[known])
+        losses = cross_entropy(output.regions[known], targets.regions[known], reduction="none")
+        terms["region"] = 0.2 * (losses * targets.weight[known]).mean()
     return terms
 
 
 def focal(logits: Tensor, heat_map: Tensor) -> Tensor:
-    """Penalty-reduced focal loss (Law and Deng 2018, arXiv 1808.01244, eq. 1), summed."""
+    """Penalty-reduced focal loss (Law and Deng 2018, arXiv 1808.01244, eq. 1), ``[B]``."""
     probability = logits.sigmoid()
     centre = heat_map == 1
     hit = (1 - probability) ** 2 * logsigmoid(logits)
     miss = (1 - heat_map) ** 4 * probability**2 * logsigmoid(-logits)
-    return -torch.where(centre, hit, miss).sum()
+    return -torch.where(centre, hit, miss).sum((1, 2))
 
 
 def dense_targets(boxes: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -42,7 +42,7 @@ class Recipe(BaseModel):
         training_side: longer side of training images before augmentation.
         canvas: height and width of training images after it.
         channels: width of the feature pyramid and the heads.
-        folds, fold: one block-wise fold out of so many is held out for calibration.
+        fold: number of the manifest's fold that is held out; ``null`` holds out none.
         phantoms: synthetic radiographs mixed into every epoch.
         normals_per_fracture: normals drawn in every epoch for each fractured image.
         epochs, batch, warmup_steps: length of the run.
@@ -59,8 +59,7 @@ class Recipe(BaseModel):
     training_side: Positive = 448
     canvas: tuple[Positive, Positive] = (448, 384)
     channels: Positive = 64
-    folds: Positive = 10
-    fold: int = 0
+    fold: int | None = None
     phantoms: int = 100
     normals_per_fracture: float = 1.0
     epochs: Positive

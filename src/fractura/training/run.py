@@ -10,13 +10,10 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from rich.progress import track
 from torch.utils.data import DataLoader
 
-from fractura.datasets.duplicates import thumbnail
-from fractura.datasets.fracatlas import read_fracatlas
-from fractura.datasets.holdout import Parts, part
-from fractura.imaging.load import load
+from fractura.datasets.parts import parts_for_fractures
+from fractura.datasets.storage import read_manifest
 from fractura.imaging.save import write_whole
 from fractura.models.network import FractureNetwork, load_backbone
 from fractura.training.data import (
@@ -55,24 +52,14 @@ class Samples(lightning.LightningDataModule):
         return DataLoader([0])  # type: ignore[arg-type]
 
 
-def parts_of(fracatlas: Path, recipe: Recipe) -> Parts:
-    """FracAtlas's training range, split by the recipe."""
-    records = read_fracatlas(fracatlas)
-    thumbnails = {
-        record.name: thumbnail(load(record.path).pixels)
-        for record in track(records, "Looking for duplicates")
-    }
-    return part(records, thumbnails, folds=recipe.folds, fold=recipe.fold)
-
-
 def train(
-    recipe: Recipe, fracatlas: Path, backbone: Path, out: Path, *, workers: int, resume: bool
+    recipe: Recipe, manifest: Path, backbone: Path, out: Path, *, workers: int, resume: bool
 ) -> Path:
     """Run the recipe and return the run folder's last checkpoint.
 
     Args:
         recipe: what to do.
-        fracatlas: folder that holds ``dataset.csv``.
+        manifest: what ``fractura data split`` wrote.
         backbone: torchvision ``mobilenet_v2`` weights as safetensors.
         out: run folder; gets ``split.json``, ``metrics.csv``, ``last.ckpt``.
         workers: processes that augment.
@@ -80,19 +67,21 @@ def train(
     """
     lightning.seed_everything(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
-    parts = parts_of(fracatlas, recipe)
-    names = {
-        name: [record.name for record in getattr(parts, name)]
-        for name in ("train", "fold", "valid", "dropped")
+    table = read_manifest(manifest)
+    parts = parts_for_fractures(table.records, recipe.fold)
+    names: dict[str, Any] = {
+        name: [record.id for record in getattr(parts, name)] for name in ("train", "fold", "valid")
     }
+    names["manifest"] = table.content_hash
     write_whole(out / "split.json", json.dumps(names, indent=1).encode())
     write_whole(out / "recipe.json", recipe.model_dump_json(indent=1).encode())
     network = FractureNetwork(recipe.channels)
     load_backbone(network, backbone)
     network.freeze_early()
     sets: dict[str, list[Whole]] = {
-        "fold": load_wholes(parts.fold, recipe.fit),
-        "valid": load_wholes(parts.valid, recipe.fit),
+        name: load_wholes(records, recipe.fit)
+        for name, records in (("fold", parts.fold), ("valid", parts.valid))
+        if records
     }
     pool = recipe.phantoms * PHANTOM_POOL
     data = Samples(

@@ -1,0 +1,152 @@
+"""Folders of DICOM files, of which the headers tell everything but the label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fractura.datasets.record import Dropped, Record
+from fractura.datasets.sources.folder import read_folder
+from fractura.datasets.sources.source import Options, Source
+from fractura.datasets.sources.words import find_age, find_sex, find_side, find_view, tidy
+from fractura.errors import LoadError
+from fractura.imaging.limits import MAX_FILE_BYTES
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+KEYWORDS = [
+    *("SpecificCharacterSet", "SOPInstanceUID", "StudyInstanceUID", "StudyDate", "Modality"),
+    *("IssuerOfPatientID", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge"),
+    *("BodyPartExamined", "ViewPosition", "Laterality", "ImageLaterality"),
+    *("NumberOfFrames", "Rows", "Columns", "BitsStored"),
+]
+_START_BYTES = 1 << 18
+
+
+def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
+    """One record an image object, in the order of the paths; labels are ``unknown``.
+
+    Files of any name are looked at, up to their pixels. The id is the SOP instance UID, the
+    region ``BodyPartExamined`` in lower case, the patient ``PatientID``, after its issuer
+    and a slash where one is named; the age that of ``PatientAge``, else from the dates of birth
+    and study. Objects with several frames are left out.
+
+    Raises:
+        SourceError: the folder is missing or holds no DICOM image.
+    """
+    folder = read_folder(root, SOURCE)
+    lost, taken = list(folder.lost), set[str]()
+    for name, path in sorted({**folder.images, **folder.others}.items()):
+        item = _read_file(name, path, options)
+        if isinstance(item, Dropped):
+            lost.append(item)
+        elif item.id in taken:
+            lost.append(Dropped(name, "DICOM objects whose UID occurred before"))
+        else:
+            taken.add(item.id)
+            yield item
+    if not taken:
+        raise SOURCE.missing(f"{root}: every image")
+    yield from lost
+
+
+def _read_file(name: str, path: Path, options: Options) -> Record | Dropped:
+    try:
+        dataset, is_dicom = _parse_header(path)
+    except OSError:
+        return Dropped(name, "files that cannot be read")
+    if dataset is None or (is_dicom and not dataset and not dataset.file_meta):
+        return Dropped(name, "damaged DICOM files" if is_dicom else "files that are not DICOM")
+    rows, columns = _number(dataset, "Rows"), _number(dataset, "Columns")
+    if not rows or not columns:
+        known = is_dicom or "SOPInstanceUID" in dataset
+        return Dropped(
+            name, "DICOM objects without an image" if known else "files that are not DICOM"
+        )
+    if (_number(dataset, "NumberOfFrames") or 1) > 1:
+        return Dropped(name, "DICOM objects with several frames")
+    region, view = _text(dataset, "BodyPartExamined"), _text(dataset, "ViewPosition")
+    patient, issuer = _text(dataset, "PatientID"), _text(dataset, "IssuerOfPatientID")
+    side = _text(dataset, "ImageLaterality") or _text(dataset, "Laterality")
+    return Record(
+        id=f"{options.name}/{_text(dataset, 'SOPInstanceUID') or name}",
+        path=path,
+        source=options.name,
+        label="unknown",
+        licence=options.licence,
+        patient="/".join(filter(None, (issuer, patient))) if patient else None,
+        study=_text(dataset, "StudyInstanceUID") or None,
+        regions=(tidy(region),) if region else (),
+        views=(find_view(view),) if view else (),
+        laterality=find_side(side),
+        age=_age(dataset),
+        sex=find_sex(_text(dataset, "PatientSex")),
+        modality=_text(dataset, "Modality") or None,
+        width=columns,
+        height=rows,
+        bits=_number(dataset, "BitsStored"),
+        format="DICOM",
+    )
+
+
+def _parse_header(path: Path) -> tuple[Dataset | None, bool]:
+    """The header, if it can be parsed, and whether the file is marked as DICOM (PS3.10, 7.1).
+
+    Headers that do not fit into the file's first part are rare, so that is tried first.
+    """
+    from fractura.imaging.dicom_parse import parse
+
+    dataset = None
+    with path.open("rb") as file:
+        data = file.read(_START_BYTES)
+        is_dicom = data[128:132] == b"DICM"
+        with suppress(LoadError):
+            dataset = parse(data, KEYWORDS)
+        if is_dicom and (dataset is None or "Rows" not in dataset):
+            with suppress(LoadError):
+                dataset = parse(data + file.read(MAX_FILE_BYTES), KEYWORDS)
+    return dataset, is_dicom
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """An attribute as text, empty where it is absent or not well formed."""
+    try:
+        value = dataset.get(keyword)
+    except Exception:  # pydicom raises many types on damaged elements
+        return ""
+    return "" if value is None else str(value).replace("\0", "").strip()
+
+
+def _number(dataset: Dataset, keyword: str) -> int | None:
+    text = _text(dataset, keyword)
+    return int(text) if text.isdecimal() else None
+
+
+def _age(dataset: Dataset) -> float | None:
+    stated = find_age(_text(dataset, "PatientAge"))
+    if stated is not None:
+        return stated
+    try:
+        born, seen = (
+            datetime.strptime(_text(dataset, keyword), "%Y%m%d")
+            for keyword in ("PatientBirthDate", "StudyDate")
+        )
+    except ValueError:
+        return None
+    years = (seen - born).days / 365.2425
+    return round(years, 2) if 0 <= years <= 130 else None
+
+
+SOURCE = Source(
+    name="dicom",
+    title="Folders of DICOM files (PS3.10), read from their headers",
+    address="",
+    licence=None,
+    size="",
+    layout="DICOM image files in any folders",
+    read=read,
+)
