@@ -2,10 +2,12 @@
 
     fractura detect FRACATLAS/images --all-findings --json > readings.jsonl
     fractura data build fracatlas FRACATLAS --out fracatlas.parquet
-    python benchmarks/score_fracatlas.py fracatlas.parquet readings.jsonl --out scorecard.json
+    fractura data audit fracatlas.parquet --out audit
+    python benchmarks/score_fracatlas.py fracatlas.parquet readings.jsonl \
+        --split recipes/fractura-s.split.csv --groups audit/groups.csv --out scorecard.json
 
-The held-out fold takes every tenth block of 32 consecutive numbers of the training range, from the
-first: the shipped model was trained without it. The model was calibrated on valid,
+The split names what the shipped model was trained on. Images of valid that share a group of the
+audit with one of these are left out of the first list. The model was calibrated on valid,
 so valid is also scored cross-fitted: every tenth is calibrated, and its operating points chosen,
 on the other nine. Needs ``fractura[train]``.
 """
@@ -20,7 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from fractura.datasets.record import Record
+from fractura.datasets.grouping import read_groups
+from fractura.datasets.record import Dropped, Record
+from fractura.datasets.sources.tables import read_table
 from fractura.datasets.storage import read_manifest
 from fractura.evaluation.scorecard import NEIGHBOURS, scorecard
 from fractura.findings import Reading
@@ -39,8 +43,6 @@ ROWS = {
     "brier": "Brier score",
     "region_accuracy": "region named rightly (one region in view)",
 }
-
-BLOCK, FOLDS = 32, 10
 
 
 def markdown(cards: dict[str, Any]) -> str:
@@ -81,10 +83,18 @@ def cross_fitted(
     return changed
 
 
+def read_parts(path: Path) -> dict[str, str]:
+    """The part of each id: train, fold, valid or dropped."""
+    rows = (row for row in read_table(path, ("id", "part")) if not isinstance(row, Dropped))
+    return {cells["id"]: cells["part"] for _, cells in rows}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("manifest", type=Path, help="of FracAtlas")
     parser.add_argument("readings", type=Path, help="readings.jsonl, with --all-findings")
+    parser.add_argument("--split", type=Path, required=True, help="id,part of the training run")
+    parser.add_argument("--groups", type=Path, required=True, help="groups.csv of the audit")
     parser.add_argument("--samples", type=int, default=2000, help="bootstrap samples")
     parser.add_argument("--out", type=Path, help="write the scorecard as JSON")
     arguments = parser.parse_args()
@@ -95,20 +105,22 @@ def main() -> None:
     readings = {
         record.id: by_digest[record.sha256] for record in records if record.sha256 in by_digest
     }
+    parts = read_parts(arguments.split)
+    groups = read_groups(arguments.groups)
+    trained = {groups[name] for name, part in parts.items() if part == "train" and name in groups}
+    valid = [record for record in records if parts[record.id] == "valid"]
+    clean = [record for record in valid if groups.get(record.id) not in trained]
     lists = {
-        "valid": [record for record in records if record.official_split == "valid"],
-        "held-out fold of train": [
-            record
-            for record in records
-            if record.official_split == "train" and (record.order or 0) // BLOCK % FOLDS == 0
-        ],
+        "valid without copies of training images": clean,
+        "valid": valid,
+        "held-out fold of train": [record for record in records if parts[record.id] == "fold"],
     }
     cards = {
         name: scorecard(chosen, readings, samples=arguments.samples)
         for name, chosen in lists.items()
     }
-    refitted = cross_fitted(lists["valid"], readings)
-    cards["valid, cross-fitted"] = scorecard(lists["valid"], refitted, samples=arguments.samples)
+    refitted = cross_fitted(clean, readings)
+    cards["the first, cross-fitted"] = scorecard(clean, refitted, samples=arguments.samples)
     print(markdown(cards))
     if arguments.out:
         arguments.out.write_text(json.dumps(cards, indent=1) + "\n", encoding="utf-8")

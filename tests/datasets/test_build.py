@@ -20,7 +20,7 @@ from PIL import Image
 from fractura.datasets import journal
 from fractura.datasets.build import Request, build, unusable
 from fractura.datasets.head import Head, read_head
-from fractura.datasets.manifest import ManifestError
+from fractura.datasets.manifest import Intake, ManifestError
 from fractura.datasets.record import Dropped, Record
 from fractura.datasets.sources.source import Options, Source, SourceError
 from fractura.datasets.storage import read_manifest
@@ -210,6 +210,27 @@ def test_a_killed_build_goes_on_where_it_was(tmp_path, command_environment, monk
     whole = build([_request(tmp_path, [(name, {}) for name in names])], tmp_path / "again.csv")
     assert resumed == whole
     assert whole.records[names.index(changed)].width == 99
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    resource = pytest.importorskip("resource")
+    _png(tmp_path / "a.png")
+    (tmp_path / "m.csv.journal").write_bytes(b"\n" * (2**20 - 20))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
+    try:
+        with pytest.raises(SaveError, match=r"m\.csv\.journal: could not be written"):
+            build([_request(tmp_path, [("a.png", {})])], tmp_path / "m.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "m.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "reason", ["files whose names are not valid UTF-8", "damaged DICOM files", "files are missing"]
+)
+def test_files_that_cannot_be_used_are_counted(reason):
+    assert unusable(Intake("a", "fake", "", None, 3, 0, {reason: 2, "ids occur again": 1})) == 2
 
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (24, 36), np.uint8)

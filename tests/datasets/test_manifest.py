@@ -112,6 +112,23 @@ def test_images_are_found_when_they_and_the_manifest_move_together(tmp_path):
         assert record.path == tmp_path / "new" / "images" / "ä.png"
 
 
+def test_links_lead_to_the_images(tmp_path, monkeypatch):
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "far" / "x.png").touch()
+    (tmp_path / "link").symlink_to("far/deep")
+    monkeypatch.chdir(tmp_path)
+    manifest = Manifest((replace(SOME.records[0], path=Path("link/../x.png")),), SOME.intakes)
+    for name in ("m.csv", "m.parquet"):
+        target = tmp_path / "new" / "tables" / name
+        write_manifest(target, manifest)
+        assert read_manifest(target).records[0].path == tmp_path / "far" / "x.png"
+        Path(name).symlink_to(target)
+        assert read_manifest(Path(name)) == read_manifest(target)
+        assert read_manifest(Path(name)).intakes == SOME.intakes
+        write_manifest(Path(name), manifest)
+        assert read_manifest(Path(name)).records[0].path == tmp_path / "far" / "x.png"
+
+
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
@@ -171,6 +188,13 @@ def test_tables_that_other_programs_saved(table, separator, end, encoding):
     assert records[2] == replace(SOME.records[2], id="a/Hüfte 漢")
 
 
+def test_what_spreadsheets_add_is_passed_over(table):
+    _, read = table
+    head, line = "id;path;source;label;cast;width;;\r\n", "a/1;x.png;a;fracture;TRUE;373.0;;\r\n"
+    (record,) = read(head + ";;;;;;;\r\n" + line + "\r\n" + ";;;;;;;\r\n").records
+    assert (record.id, record.cast, record.width) == ("a/1", True, 373)
+
+
 def test_columns_that_nobody_needs_may_be_left_out(table):
     _, read = table
     (record,) = read("label,id,path,source\nfracture,a/1,x.png,a\n").records
@@ -197,7 +221,7 @@ HEAD = "id,path,source,label,split,regions,extra,annotations,width,cast\n"
         (HEAD + "1,x,a,normal,,,,,,\n2,x,a,yes,,,,,,\n", "line 3: 2: label is 'yes'; it must be"),
         (HEAD + "1,x,a,normal,val,,,,,\n", "line 2: 1: split is 'val'; it must be one of 'train'"),
         (HEAD + "1,x,a,,,,,,,\n", "line 2: label is missing; every record needs one"),
-        (HEAD + "1,x,a,normal,,,,,,\n\n", "line 3: the line has 0 cells and the head 10"),
+        (HEAD + "1,x,a,normal,,,,,,,,more\n", "line 2: the line has 12 cells and the head 10"),
         (HEAD + "1,x,a,normal,,,,,,\n1,y,a,normal,,,,,,\n", "line 3: the id '1' occurs before"),
         (HEAD + "1;x;a;normal;;;;;;\n", "line 2: the line has 1 cells and the head 10; is a sep"),
         (HEAD + "1,x,a,norm", "line 2: the line has 4 cells and the head 10"),
@@ -206,8 +230,8 @@ HEAD = "id,path,source,label,split,regions,extra,annotations,width,cast\n"
         (HEAD + '1,x,a,normal,,,"{""a"": 1}",,,\n', "is no value that extra can have"),
         (HEAD + '1,x,a,normal,,,,"[{""label"": ""a""}]",,\n', "line 2: the annotations or extra"),
         (HEAD + "1,x,a,normal,,,,7,,\n", "line 2: the annotations or extra are not well formed"),
-        (HEAD + "1,x,a,normal,,,,,3.5,\n", "line 2: '3.5' is no value that width can have"),
-        (HEAD + "1,x,a,normal,,,,,,maybe\n", "line 2: 'maybe' is no value that cast can have"),
+        (HEAD + "1,x,a,normal,,,,,3.5,\n", "'3.5' is no value that width can have; write a whole"),
+        (HEAD + "1,x,a,normal,,,,,,maybe\n", "'maybe' is no value that cast can have; write true"),
         (HEAD + '1,x,a,"normal', "line 2: unexpected end of data"),
         (HEAD.encode() + b"1,H\xfcfte,a,normal,,,,,,\n", "the table is not in UTF-8; save it so"),
     ],

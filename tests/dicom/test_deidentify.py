@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import stat
 from pathlib import Path
@@ -20,7 +21,7 @@ from fractura.dicom.burned_in import text_lines
 from fractura.dicom.deidentify import deidentify
 from fractura.dicom.profile import TABLE, action_of
 from fractura.dicom.pseudonyms import mapped_uid, read_or_make_key
-from fractura.errors import FracturaError, UnsupportedFileError
+from fractura.errors import DamagedFileError, FracturaError, UnsupportedFileError
 from fractura.imaging.load import load
 from fractura.imaging.phantom import make_phantom
 
@@ -116,6 +117,45 @@ def test_a_patients_studies_stay_together_and_keys_keep_them_apart(tmp_path: Pat
     assert not {other.patient, other.study, other.instance} & {one.patient, one.study, one.instance}
 
 
+def test_patients_without_an_identifier_are_not_one(tmp_path: Path) -> None:
+    people = [
+        {"PatientID": "", "PatientName": "A^B", "PatientBirthDate": "19610312"},
+        {"PatientID": "", "PatientName": "A^B", "PatientBirthDate": "20010101"},
+        {"PatientID": "", "PatientName": "C^D", "PatientBirthDate": "19610312"},
+        {"PatientID": "", "PatientName": "", "StudyInstanceUID": "1.2.80"},
+        {"PatientID": "", "PatientName": "", "StudyInstanceUID": "1.2.81"},
+    ]
+    found = []
+    for number in (1, 2):
+        for changes in people:
+            radiograph(tmp_path / "a.dcm", SOPInstanceUID=f"1.2.9.{number}", **changes)
+            found.append(deidentify(tmp_path / "a.dcm", KEY).patient)
+    assert len(set(found)) == len(people)
+    assert found[: len(people)] == found[len(people) :]
+
+
+@pytest.mark.parametrize("name", ["StudyInstanceUID", "SOPInstanceUID"])
+def test_what_has_no_place_is_refused(tmp_path: Path, name: str) -> None:
+    radiograph(tmp_path / "a.dcm")
+    dataset = dcmread(tmp_path / "a.dcm")
+    delattr(dataset, name)
+    dataset.save_as(tmp_path / "a.dcm")
+    with pytest.raises(DamagedFileError, match=rf"a\.dcm: it has no {name}; give it one"):
+        deidentify(tmp_path / "a.dcm", KEY)
+
+
+def test_overlays_go_whole_and_embedded_ones_are_looked_at(tmp_path: Path) -> None:
+    radiograph(tmp_path / "a.dcm")
+    dataset = dcmread(tmp_path / "a.dcm")
+    dataset.add_new(0x60000022, "LO", SECRET)
+    dataset.add_new(0x60020102, "US", 12)
+    dataset.save_as(tmp_path / "a.dcm")
+    result = deidentify(tmp_path / "a.dcm", KEY)
+    assert SECRET.encode() not in result.data
+    assert not [tag for tag in dcmread(io.BytesIO(result.data)) if tag.tag.group >> 8 == 0x60]
+    assert result.look == ("an overlay lies in unused bits of its pixels",)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -167,6 +207,20 @@ def test_the_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
     path.write_text("not hexadecimal")
     with pytest.raises(FracturaError, match="not a key"):
         read_or_make_key(path)
+
+
+def test_a_key_that_cannot_be_written_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(FracturaError, match=r"k: the key cannot be used \(No space left"):
+            read_or_make_key(tmp_path / "k")
+    assert not (tmp_path / "k").exists()
+    assert len(read_or_make_key(tmp_path / "k")) == 32
 
 
 def test_the_table_gives_the_standards_actions() -> None:

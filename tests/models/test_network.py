@@ -73,6 +73,7 @@ def test_shipped_onnx_equals_torch_on_a_hundred_real_radiographs() -> None:
         np.testing.assert_allclose(ours.boxes, theirs.boxes[0].numpy(), atol=0.1)
         np.testing.assert_allclose(_sigmoid(ours.image), _sigmoid(float(theirs.image)), atol=1e-4)
         np.testing.assert_allclose(ours.regions, theirs.regions[0].numpy(), atol=1e-3)
+        np.testing.assert_allclose(model.embed(inputs), theirs.embedding[0].numpy(), atol=1e-3)
 
 
 def _sigmoid(logits: np.ndarray | float) -> np.ndarray:

@@ -42,9 +42,7 @@ def test_descending_the_objective_finds_the_labels() -> None:
     boxes = torch.tensor([10.0, 10, 60, 60]).repeat(2, 8, 8, 1).requires_grad_()
     image = torch.zeros(2, requires_grad=True)
     regions = torch.zeros(2, 4, requires_grad=True)
-    output = NetworkOutput(
-        scores, boxes, image, regions, torch.zeros(2, 4, 4), torch.zeros(2, 320)
-    )
+    output = NetworkOutput(scores, boxes, image, regions, torch.zeros(2, 4, 4), torch.zeros(2, 320))
     optimizer = torch.optim.Adam([scores, image, regions], lr=0.1)
     optimizer.add_param_group({"params": [boxes], "lr": 1.0})
     first = float(sum(objective(output, targets).values()))

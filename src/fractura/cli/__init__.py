@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from fractura import __version__
-from fractura.cli import demo, detect, enhance, models, phantom
+from fractura.cli import data, demo, detect, enhance, models, phantom
 from fractura.cli.errors import exit_status, sentence
 
 
@@ -43,6 +43,7 @@ app = typer.Typer(
 )
 for _module in (detect, demo, enhance, phantom, models):
     app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
+app.add_typer(data.app, name="data")
 
 
 def _show_version(wanted: bool) -> None:
@@ -72,6 +73,7 @@ def fractura(
     fractura demo                  try it on made-up radiographs
     fractura detect wrist.png      read a radiograph
     fractura detect --help         what else it can do
+    fractura data --help           assemble and check data sets
     """
     ctx.obj = debug
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import stat
+from errno import ENOSPC
 from hashlib import file_digest, sha256
+from os import strerror
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -98,7 +100,8 @@ class Journal:
         self._known[key] = facts
         line = json.dumps([*key, *facts]).encode() + b"\n"
         try:
-            self._file.write(line)
+            if self._file.write(line) != len(line):
+                raise OSError(ENOSPC, strerror(ENOSPC))
         except OSError as error:
             raise SaveError(f"{self._path}: could not be written ({error.strerror})") from error
 

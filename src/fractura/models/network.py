@@ -29,6 +29,8 @@ class NetworkOutput(NamedTuple):
         regions: logits ``[B, 4]`` of the body regions, in the order of ``REGIONS``.
         evidence: ``[B, H/16, W/16]``, the logits that are pooled into ``image``: its
             class-activation map.
+        embedding: ``[B, 320]``, the backbone's last features averaged over the image, by which
+            like radiographs are found.
     """
 
     scores: Tensor
@@ -36,6 +38,7 @@ class NetworkOutput(NamedTuple):
     image: Tensor
     regions: Tensor
     evidence: Tensor
+    embedding: Tensor
 
 
 class FractureNetwork(nn.Module):
@@ -78,13 +81,15 @@ class FractureNetwork(nn.Module):
         fused_16 = self.fuse_16(self.lateral_16(at_16) + _double(self.lateral_32(at_32)))
         fused_8 = self.detect(self.fuse_8(self.lateral_8(at_8) + _double(fused_16)))
         evidence = self.evidence(fused_16).float().flatten(1, 2)
-        pooled = self.dropout(at_32.float().mean((2, 3)))
+        embedding = at_32.float().mean((2, 3))
+        pooled = self.dropout(embedding)
         return NetworkOutput(
             scores=self.score(fused_8).float().squeeze(1),
             boxes=_corners(softplus(self.sides(fused_8).float()) * STRIDE),
             image=self.whole(pooled).float().squeeze(1) + log_mean_exp(evidence),
             regions=self.region(pooled).float(),
             evidence=evidence,
+            embedding=embedding,
         )
 
     def freeze_early(self) -> None:

@@ -18,8 +18,10 @@ from fractura.imaging.fit import FitParameters
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
 
 METADATA_KEY = "fractura"
+EMBEDDING = "embedding"
 SCHEMA = 1
 DEFAULT_MODEL = "fractura-s"
+_READING = ["scores", "boxes", "image", "regions", "evidence"]
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,22 @@ class Model:
 
     def run(self, inputs: NDArray[np.float32]) -> RawOutput:
         """Run the network on one fitted radiograph ``[1, 1, H, W]``."""
-        scores, boxes, image, regions, evidence = self._session.run(None, {"images": inputs})
+        scores, boxes, image, regions, evidence = self._session.run(_READING, {"images": inputs})
         return RawOutput(scores[0], boxes[0], float(image[0]), regions[0], evidence[0])
+
+    def embed(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What one fitted radiograph ``[1, 1, H, W]`` looks like, as a vector ``[D]``.
+
+        Raises:
+            ModelError: the model was exported before it had this output.
+        """
+        if EMBEDDING not in {output.name for output in self._session.get_outputs()}:
+            raise ModelError(
+                f"the model {self.description.name} has no embedding; export it again or choose "
+                "a shipped model (fractura models)"
+            )
+        (embedding,) = self._session.run([EMBEDDING], {"images": inputs})
+        return np.asarray(embedding[0], dtype=np.float32)
 
 
 def shipped_models() -> list[str]:

@@ -15,10 +15,10 @@ from onnx.numpy_helper import to_array
 from torch.export import Dim
 
 from fractura.imaging.fit import FitParameters
-from fractura.models.network import FractureNetwork, fold_batch_norm
+from fractura.models.network import FractureNetwork, NetworkOutput, fold_batch_norm
 from fractura.reading.model import METADATA_KEY, ModelDescription
 
-OUTPUTS = ["scores", "boxes", "image", "regions", "evidence"]
+OUTPUTS = list(NetworkOutput._fields)
 
 
 def load_checkpoint(path: Path, channels: int) -> FractureNetwork:

@@ -1,0 +1,246 @@
+"""Pairs of pictures that are one and the same exposure, however it was changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fractura.datasets.audit.fingerprint import FeatureFile, changed_outlines, embed, outline
+from fractura.datasets.audit.keypoints import (
+    INVERTED,
+    MIRRORED,
+    VARIANTS,
+    Features,
+    find_features,
+)
+from fractura.datasets.audit.neighbours import (
+    BLOCK,
+    HEADS,
+    Candidates,
+    elected,
+    nearest,
+    whitened,
+)
+from fractura.datasets.audit.pictures import PICTURE_SIDE, Picture
+from fractura.datasets.audit.verify import SAME_EXPOSURE, compare
+from fractura.reading.model import DEFAULT_MODEL, Model
+
+Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
+
+__all__ = ["Pair", "Picture", "Progress", "find_duplicates", "groups_of"]
+
+_LIKE_OUTLINE = 0.9
+_LIKE_EMBEDDING = 0.3
+_SAMPLES = 20_000
+_AHEAD = 512
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two pictures that pixels prove to be one exposure.
+
+    Attributes:
+        first, second: positions of the pictures, ``first < second``.
+        similarity: 0..1, see :func:`fractura.datasets.audit.verify.similarity`.
+        mirrored, inverted: whether the first has to be mirrored, inverted to become the second.
+        rotation: degrees by which it is then turned, counter-clockwise, -180..180.
+        scale: by which it is then magnified.
+    """
+
+    first: int
+    second: int
+    similarity: float
+    mirrored: bool
+    inverted: bool
+    rotation: float
+    scale: float
+
+
+def find_duplicates(
+    pictures: Sequence[Picture | None],
+    *,
+    candidates: Iterable[tuple[int, int]] = (),
+    progress: Progress = lambda items, total, name: items,
+) -> list[Pair]:
+    """Every pair of pictures that was found and that its pixels confirm, in order.
+
+    Candidates come from three searches (local features, outlines, embeddings), so that neither
+    time nor memory grows with the number of pairs. Pictures that are equal in every pixel are
+    paired with the first of them alone. Constant pictures, and pictures without detail, match
+    nothing.
+
+    Args:
+        pictures: from :func:`fractura.datasets.audit.pictures.shrink`, in memory or on disk;
+            ``None`` for what could not be read.
+        candidates: further pairs to look at.
+        progress: hands items on and shows how many of a total have gone by, under a name.
+
+    Raises:
+        OSError: the folder for temporary files (``TMPDIR``) is full: it needs about 40 kB a
+            picture.
+    """
+    leaders = _leaders(pictures)
+    distinct = np.flatnonzero(leaders == np.arange(len(leaders)))
+    pairs = [
+        Pair(int(leader), position, 1.0, False, False, 0.0, 1.0)
+        for position, leader in enumerate(leaders)
+        if 0 <= leader < position
+    ]
+    given = leaders[np.array(list(candidates), dtype=np.int64).reshape(-1, 2)]
+    given = given[(given >= 0).all(axis=1)]
+    places = np.searchsorted(distinct, given).repeat(len(VARIANTS), axis=0)
+    every_variant = np.tile(VARIANTS, len(given))
+    with FeatureFile() as features, _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        searched = _search(pictures, distinct, features, pool, progress)
+        rows = np.concatenate([searched, np.column_stack([places, every_variant])])
+
+        def confirm(candidate: tuple[int, int, tuple[int, ...]]) -> Pair | None:
+            first, second, variants = candidate
+            match = compare(
+                _picture(pictures, distinct[first]),
+                _picture(pictures, distinct[second]),
+                features[first],
+                features[second],
+                variants,
+            )
+            if match is None or match.similarity < SAME_EXPOSURE:
+                return None
+            return Pair(
+                int(distinct[first]),
+                int(distinct[second]),
+                match.similarity,
+                bool(match.variant & MIRRORED),
+                bool(match.variant & INVERTED),
+                match.rotation,
+                match.scale,
+            )
+
+        todo = _by_pair(rows)
+        found = progress(_in_order(pool, confirm, todo), len(todo), "Comparing pictures")
+        pairs += [pair for pair in found if pair is not None]
+    return sorted(pairs, key=lambda pair: (pair.first, pair.second))
+
+
+def groups_of(pairs: Iterable[Pair], count: int) -> list[list[int]]:
+    """The pictures that pairs connect, in groups of two or more, of ``count`` pictures in all."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = np.array([(pair.first, pair.second) for pair in pairs], dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    _, names = connected_components(graph, directed=False)
+    groups: dict[int, list[int]] = {}
+    for position in np.unique(edges):
+        groups.setdefault(int(names[position]), []).append(int(position))
+    return sorted(groups.values())
+
+
+def _leaders(pictures: Sequence[Picture | None]) -> NDArray[np.int64]:
+    """The first picture that is equal to each; -1 for what is unreadable or constant."""
+    first: dict[bytes, int] = {}
+    leaders = np.full(len(pictures), -1, dtype=np.int64)
+    for position, picture in enumerate(pictures):
+        if picture is not None and picture.size and picture.min() < picture.max():
+            content = repr(picture.shape).encode() + np.ascontiguousarray(picture).tobytes()
+            leaders[position] = first.setdefault(blake2b(content).digest(), position)
+    return leaders
+
+
+def _search(
+    pictures: Sequence[Picture | None],
+    distinct: NDArray[np.int64],
+    features: FeatureFile,
+    pool: ThreadPoolExecutor,
+    progress: Progress,
+) -> Candidates:
+    """Candidates among the distinct pictures, whose features are kept in ``features``."""
+    if len(distinct) < 2:
+        return np.zeros((0, 3), dtype=np.int64)
+    model = Model(DEFAULT_MODEL, threads=1)
+    parameters = replace(model.description.fit, long_side=PICTURE_SIDE)
+
+    def look(position: int) -> tuple[Features, NDArray[np.float32], NDArray[np.float32]]:
+        picture = _picture(pictures, position)
+        return find_features(picture), outline(picture), embed(model, parameters, picture)
+
+    heads, outlines, embeddings = [], [], []
+    seen = progress(_in_order(pool, look, distinct.tolist()), len(distinct), "Fingerprints")
+    for found, lowest, vectors in seen:
+        features.append(found)
+        heads.append((found.descriptors[:HEADS], found.sizes[:HEADS]))
+        outlines.append(lowest)
+        embeddings.append(vectors)
+    owners = np.repeat(np.arange(len(heads)), [len(sizes) for _, sizes in heads])
+    descriptors = np.concatenate([descriptor for descriptor, _ in heads])
+    sizes = np.concatenate([size for _, size in heads])
+    low = np.stack(outlines)
+    plain, mirrored = np.stack(embeddings, axis=1)
+    samples = plain[:: 1 + len(plain) // _SAMPLES]
+    near = whitened(plain, samples)
+    blocks = -(-len(heads) // BLOCK)
+    return np.concatenate(
+        [
+            nearest(
+                low.reshape(len(low), -1),
+                (
+                    (variant, changed.reshape(len(low), -1))
+                    for variant, changed in changed_outlines(low)
+                ),
+                _LIKE_OUTLINE,
+            ),
+            nearest(near, [(0, near), (MIRRORED, whitened(mirrored, samples))], _LIKE_EMBEDDING),
+            *progress(elected(descriptors, sizes, owners), blocks, "Searching"),
+        ]
+    )
+
+
+def _by_pair(rows: Candidates) -> list[tuple[int, int, tuple[int, ...]]]:
+    """Every pair of pictures once, ``first < second``, with the variants to try."""
+    rows = rows[rows[:, 0] != rows[:, 1]]
+    rows = np.unique(np.column_stack([np.sort(rows[:, :2], axis=1), rows[:, 2]]), axis=0)
+    starts = np.flatnonzero(np.diff(rows[:, :2], axis=0, prepend=-1).any(axis=1))
+    return [
+        (int(part[0, 0]), int(part[0, 1]), tuple(part[:, 2].tolist()))
+        for part in np.split(rows, starts[1:])
+        if len(part)
+    ]
+
+
+def _picture(pictures: Sequence[Picture | None], position: int) -> Picture:
+    picture = pictures[position]
+    assert picture is not None
+    return picture
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let the pool alone spread the work: libraries that start threads too slow it threefold."""
+    from threadpoolctl import threadpool_limits
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item]
+) -> Iterator[Result]:
+    """``map`` over threads that never waits for more than a block of items."""
+    for start in range(0, len(items), _AHEAD):
+        yield from pool.map(function, items[start : start + _AHEAD])

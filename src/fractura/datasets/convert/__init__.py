@@ -1,0 +1,1 @@
+"""Manifests as files that other programs read."""
