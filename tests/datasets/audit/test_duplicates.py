@@ -16,7 +16,8 @@ from fractura.datasets.audit.duplicates import Pair, find_duplicates, groups_of
 from fractura.datasets.audit.keypoints import VARIANTS, changed_picture, find_features
 from fractura.datasets.audit.neighbours import index_of
 from fractura.datasets.audit.pictures import PICTURE_SIDE, Picture, shrink
-from fractura.datasets.audit.verify import SAME_EXPOSURE, register, similarity
+from fractura.datasets.audit.registration import register
+from fractura.datasets.audit.verify import SAME_EXPOSURE, similarity
 from fractura.imaging.phantom import make_phantom
 
 Pixels = NDArray[np.float32]

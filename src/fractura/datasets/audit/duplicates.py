@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.datasets.audit.fingerprint import FeatureFile, changed_outlines, embed, outline
-from fractura.datasets.audit.keypoints import (
-    INVERTED,
-    MIRRORED,
-    VARIANTS,
-    Features,
-    find_features,
-)
-from fractura.datasets.audit.neighbours import (
-    BLOCK,
-    HEADS,
-    Candidates,
-    elected,
-    nearest,
-    whitened,
-)
-from fractura.datasets.audit.pictures import PICTURE_SIDE, Picture
+from fractura.datasets.audit.fingerprint import FeatureFile
+from fractura.datasets.audit.keypoints import INVERTED, MIRRORED, VARIANTS
+from fractura.datasets.audit.neighbours import Candidates
+from fractura.datasets.audit.pictures import Picture
+from fractura.datasets.audit.search import Progress, search
+from fractura.datasets.audit.spread import spread
 from fractura.datasets.audit.verify import SAME_EXPOSURE, compare
-from fractura.reading.model import DEFAULT_MODEL, Model
-
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 __all__ = ["Pair", "Picture", "Progress", "find_duplicates", "groups_of"]
-
-_LIKE_OUTLINE = 0.9
-_LIKE_EMBEDDING = 0.3
-_SAMPLES = 20_000
-_AHEAD = 512
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +75,14 @@ def find_duplicates(
     given = given[(given >= 0).all(axis=1)]
     places = np.searchsorted(distinct, given).repeat(len(VARIANTS), axis=0)
     every_variant = np.tile(VARIANTS, len(given))
-    with FeatureFile() as features, _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        searched = _search(pictures, distinct, features, pool, progress)
-        rows = np.concatenate([searched, np.column_stack([places, every_variant])])
+    seen = _Chosen(pictures, distinct)
+    with FeatureFile() as features:
+        searched = search(seen, features, progress)
+        rows = np.concatenate([*searched.values(), np.column_stack([places, every_variant])])
 
         def confirm(candidate: tuple[int, int, tuple[int, ...]]) -> Pair | None:
             first, second, variants = candidate
-            match = compare(
-                _picture(pictures, distinct[first]),
-                _picture(pictures, distinct[second]),
-                features[first],
-                features[second],
-                variants,
-            )
+            match = compare(seen[first], seen[second], features[first], features[second], variants)
             if match is None or match.similarity < SAME_EXPOSURE:
                 return None
             return Pair(
@@ -128,7 +96,7 @@ def find_duplicates(
             )
 
         todo = _by_pair(rows)
-        found = progress(_in_order(pool, confirm, todo), len(todo), "Comparing pictures")
+        found = progress(spread(confirm, todo), len(todo), "Comparing pictures")
         pairs += [pair for pair in found if pair is not None]
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
@@ -158,54 +126,6 @@ def _leaders(pictures: Sequence[Picture | None]) -> NDArray[np.int64]:
     return leaders
 
 
-def _search(
-    pictures: Sequence[Picture | None],
-    distinct: NDArray[np.int64],
-    features: FeatureFile,
-    pool: ThreadPoolExecutor,
-    progress: Progress,
-) -> Candidates:
-    """Candidates among the distinct pictures, whose features are kept in ``features``."""
-    if len(distinct) < 2:
-        return np.zeros((0, 3), dtype=np.int64)
-    model = Model(DEFAULT_MODEL, threads=1)
-    parameters = replace(model.description.fit, long_side=PICTURE_SIDE)
-
-    def look(position: int) -> tuple[Features, NDArray[np.float32], NDArray[np.float32]]:
-        picture = _picture(pictures, position)
-        return find_features(picture), outline(picture), embed(model, parameters, picture)
-
-    heads, outlines, embeddings = [], [], []
-    seen = progress(_in_order(pool, look, distinct.tolist()), len(distinct), "Fingerprints")
-    for found, lowest, vectors in seen:
-        features.append(found)
-        heads.append((found.descriptors[:HEADS], found.sizes[:HEADS]))
-        outlines.append(lowest)
-        embeddings.append(vectors)
-    owners = np.repeat(np.arange(len(heads)), [len(sizes) for _, sizes in heads])
-    descriptors = np.concatenate([descriptor for descriptor, _ in heads])
-    sizes = np.concatenate([size for _, size in heads])
-    low = np.stack(outlines)
-    plain, mirrored = np.stack(embeddings, axis=1)
-    samples = plain[:: 1 + len(plain) // _SAMPLES]
-    near = whitened(plain, samples)
-    blocks = -(-len(heads) // BLOCK)
-    return np.concatenate(
-        [
-            nearest(
-                low.reshape(len(low), -1),
-                (
-                    (variant, changed.reshape(len(low), -1))
-                    for variant, changed in changed_outlines(low)
-                ),
-                _LIKE_OUTLINE,
-            ),
-            nearest(near, [(0, near), (MIRRORED, whitened(mirrored, samples))], _LIKE_EMBEDDING),
-            *progress(elected(descriptors, sizes, owners), blocks, "Searching"),
-        ]
-    )
-
-
 def _by_pair(rows: Candidates) -> list[tuple[int, int, tuple[int, ...]]]:
     """Every pair of pictures once, ``first < second``, with the variants to try."""
     rows = rows[rows[:, 0] != rows[:, 1]]
@@ -218,29 +138,17 @@ def _by_pair(rows: Candidates) -> list[tuple[int, int, tuple[int, ...]]]:
     ]
 
 
-def _picture(pictures: Sequence[Picture | None], position: int) -> Picture:
-    picture = pictures[position]
-    assert picture is not None
-    return picture
+class _Chosen(Sequence[Picture]):
+    """Some of the pictures, wherever they lie."""
 
+    def __init__(self, pictures: Sequence[Picture | None], places: NDArray[np.int64]) -> None:
+        self._pictures = pictures
+        self._places = places
 
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let the pool alone spread the work: libraries that start threads too slow it threefold."""
-    from threadpoolctl import threadpool_limits
+    def __len__(self) -> int:
+        return len(self._places)
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with threadpool_limits(1, user_api="blas"):
-            yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item]
-) -> Iterator[Result]:
-    """``map`` over threads that never waits for more than a block of items."""
-    for start in range(0, len(items), _AHEAD):
-        yield from pool.map(function, items[start : start + _AHEAD])
+    def __getitem__(self, position: int) -> Picture:  # type: ignore[override]
+        picture = self._pictures[int(self._places[position])]
+        assert picture is not None
+        return picture
