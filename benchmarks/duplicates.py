@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
-from fractura.datasets.audit.duplicates import find_duplicates
+from fractura.datasets.audit.duplicates import find_duplicates, groups_of
 from fractura.datasets.audit.pictures import shrink
 from fractura.datasets.grouping import read_groups
 from fractura.datasets.storage import read_manifest
@@ -138,7 +138,10 @@ def main() -> None:
     def owner(index: int) -> int:
         return (index - first_copy) % len(originals) if index >= first_copy else index
 
-    found = {(p.first, p.second) for p in find_duplicates([shrink(p) for p in pixels])}
+    proven = find_duplicates([shrink(picture) for picture in pixels])
+    found = {(pair.first, pair.second) for pair in proven}
+    groups = groups_of(proven, len(pixels))
+    grouped = {(a, b) for group in groups for a in group for b in group if a < b}
     hashes = np.stack([bits(picture) for picture in track(pixels, "pHash")])
     turned_hashes = [
         np.stack([bits(seen) for seen in variants(picture)])
@@ -156,7 +159,8 @@ def main() -> None:
             near = np.flatnonzero(distances <= most).tolist()
             pairs |= {(min(index, other), max(index, other)) for other in near if other != index}
     methods = {
-        "fractura": found,
+        "fractura, one group": grouped,
+        "fractura, one pair": found,
         "pHash ≤ 10": plain[10],
         "pHash ≤ 4": plain[4],
         "pHash of 16 variants ≤ 10": rival[10],
