@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.datasets.audit.fingerprint import FeatureFile
+from fractura.datasets.audit.grouping import connect
 from fractura.datasets.audit.keypoints import INVERTED, MIRRORED, VARIANTS
 from fractura.datasets.audit.neighbours import Candidates
 from fractura.datasets.audit.pictures import Picture
@@ -103,16 +104,7 @@ def find_duplicates(
 
 def groups_of(pairs: Iterable[Pair], count: int) -> list[list[int]]:
     """The pictures that pairs connect, in groups of two or more, of ``count`` pictures in all."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = np.array([(pair.first, pair.second) for pair in pairs], dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    _, names = connected_components(graph, directed=False)
-    groups: dict[int, list[int]] = {}
-    for position in np.unique(edges):
-        groups.setdefault(int(names[position]), []).append(int(position))
-    return sorted(groups.values())
+    return connect([(pair.first, pair.second) for pair in pairs], count)
 
 
 def _leaders(pictures: Sequence[Picture | None]) -> NDArray[np.int64]:
