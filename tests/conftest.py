@@ -1,6 +1,10 @@
 """What several test files share."""
 
 import os
+
+# The tests run in one process a processor core; more threads would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest

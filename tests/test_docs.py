@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fractura.evaluation.predictions import predictions, write_predictions
+from fractura.evaluation.run_scorecard import (
+    Cost,
+    Provenance,
+    classification_scorecard,
+    write_scorecard,
+)
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
 
@@ -20,12 +28,35 @@ BLOCKS = [
 ]
 
 
+def write_run(folder: Path) -> None:
+    """What a finished run leaves to be compared, of four cases."""
+    folder.mkdir(parents=True)
+    ids, classes = ("a", "b", "c", "d"), ("no fracture", "fracture")
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
+    truth = np.array([0, 0, 1, 1])
+    card = classification_scorecard(
+        ids,
+        ids,
+        probabilities,
+        truth,
+        classes,
+        task="binary-fracture",
+        split="valid",
+        cost=Cost(11_000_000, 20.0, 1, 60.0, 10, 50.0, 224, "none"),
+        provenance=Provenance("resnet18", "binary-fracture", "0" * 64, 0, {}, None, "2026-01-01"),
+    )
+    write_scorecard(folder / "scorecard.json", card)
+    said = predictions(ids, ids, truth, probabilities, classes)
+    write_predictions(folder / "predictions.csv", {"valid": said})
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_python_block_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pixels = make_phantom(0, fracture="transverse").radiograph.pixels
     for name in ("wrist.png", "wrist.dcm"):  # a file's content, not its name, says what it is
         save_png(tmp_path / name, to_16_bit(pixels))
+    write_run(tmp_path / "runs" / "resnet18")
     exec(compile(block, "documentation", "exec"), {"__name__": "documentation"})
 
 

@@ -64,8 +64,9 @@ class Reading:
     """What a model says of one radiograph.
 
     ``probability`` is the calibrated probability in 0..1 that the image shows a fracture;
-    ``findings`` are sorted by falling score; ``milliseconds`` says where the time went;
-    ``heatmap``, float32 ``[height, width]`` in 0..1, is there on request and stays out of JSON.
+    ``findings`` are sorted by falling score; ``region`` and ``region_probability`` are None where
+    the model does not tell the region; ``milliseconds`` says where the time went; ``heatmap``,
+    float32 ``[height, width]`` in 0..1, is there on request and stays out of JSON.
     """
 
     path: str | None
@@ -76,8 +77,8 @@ class Reading:
     probability: float
     decision: Decision
     findings: tuple[Finding, ...]
-    region: str
-    region_probability: float
+    region: str | None = None
+    region_probability: float | None = None
     warnings: tuple[str, ...] = ()
     milliseconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     heatmap: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
@@ -92,10 +93,9 @@ class Reading:
             "height": self.height,
             "fracture": {"probability": round(self.probability, 5), "decision": self.decision},
             "findings": [finding.as_dict() for finding in self.findings],
-            "region": {
-                "label": self.region,
-                "probability": round(self.region_probability, 5),
-            },
+            "region": None
+            if self.region is None or self.region_probability is None
+            else {"label": self.region, "probability": round(self.region_probability, 5)},
             "warnings": list(self.warnings),
             "milliseconds": {name: round(value, 2) for name, value in self.milliseconds.items()},
         }
@@ -103,6 +103,7 @@ class Reading:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Reading:
         """The inverse of :meth:`as_dict`, up to its rounding."""
+        region = data["region"] or {"label": None, "probability": None}
         return cls(
             path=data["path"],
             sha256=data["sha256"],
@@ -112,8 +113,8 @@ class Reading:
             probability=data["fracture"]["probability"],
             decision=data["fracture"]["decision"],
             findings=tuple(Finding.from_dict(finding) for finding in data["findings"]),
-            region=data["region"]["label"],
-            region_probability=data["region"]["probability"],
+            region=region["label"],
+            region_probability=region["probability"],
             warnings=tuple(data["warnings"]),
             milliseconds=dict(data["milliseconds"]),
         )

@@ -5,25 +5,65 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fractura.errors import FracturaError
-from fractura.training.recipe import Recipe, read_recipe
+from fractura.training.recipe import Recipe, explain, field_names, read_recipe, recipe_yaml
+from fractura.training.recipes import recipe_path, shipped_recipes
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+MINIMAL = "name: a\ntask: region\nmodel: {name: resnet18}\nloop: {epochs: 3}\n"
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_shipped_recipes_are_valid_and_survive_json(path: Path) -> None:
-    recipe = read_recipe(path)
-    assert recipe.name == path.stem
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_shipped_recipes_survive_yaml_and_json(name: str) -> None:
+    recipe = read_recipe(recipe_path(name))
+    assert recipe.description
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    assert Recipe.model_validate(yaml.safe_load(recipe_yaml(recipe))) == recipe
+
+
+def test_single_fields_are_changed(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(MINIMAL)
+    changes = ["loop.epochs=5", "data.fit.long_side=64", "data.fit.multiple=64", "name=b"]
+    recipe = read_recipe(path, [*changes, "augmentation.scale=[1, 2]", "loop.monitor=null"])
+    assert (recipe.loop.epochs, recipe.name, recipe.data.frame) == (5, "b", (64, 64))
+    assert recipe.augmentation.scale == (1, 2)
 
 
 @pytest.mark.parametrize(
-    "text", ["name: a\nepochs: 3\nepoch: 4", "name: a", "name: a\nepochs: -1", "{", "name: [1"]
+    ("changes", "said"),
+    [
+        (["loop.epoch=3"], r"loop.epoch is no field; did you mean loop.epochs\?"),
+        (["loop.epochs=0"], "loop.epochs: .*greater than 0"),
+        (["loop.epochs=many"], "loop.epochs: .*integer"),
+        (["loop.epochs"], "write it as loop.epochs=3"),
+        (["name.first=3"], "name.first is no field"),
+        (["task=fractures"], "task: .*binary-fracture"),
+        (["frozen.epochs=3"], "frozen.epochs must be smaller"),
+        (["data.fit.multiple=32"], "data.fit.multiple equal to data.fit.long_side"),
+        (["name=../../etc"], "name: "),
+    ],
 )
-def test_a_wrong_recipe_is_named(tmp_path: Path, text: str) -> None:
+def test_a_wrong_field_is_named(tmp_path: Path, changes: list[str], said: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(MINIMAL)
+    with pytest.raises(FracturaError, match=said):
+        read_recipe(path, changes)
+
+
+@pytest.mark.parametrize("text", ["{", "name: [1", "[1, 2]", "", "\x00"])
+def test_what_is_no_recipe_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text(text)
     with pytest.raises(FracturaError, match=r"wrong\.yaml"):
         read_recipe(path)
+    with pytest.raises(FracturaError, match=r"shipped: .*binary-fracture"):
+        recipe_path(str(tmp_path / "none.yaml"))
+
+
+def test_every_field_is_explained() -> None:
+    words = explain()
+    for name in field_names():
+        leaf = name.rpartition(".")[2]
+        assert leaf in words, name

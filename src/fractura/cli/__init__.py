@@ -10,7 +10,20 @@ import typer
 from typer.core import TyperGroup
 
 from fractura import __version__
-from fractura.cli import data, demo, detect, enhance, models, phantom
+from fractura.cli import (
+    compare,
+    data,
+    demo,
+    detect,
+    enhance,
+    evaluate,
+    export,
+    models,
+    phantom,
+    predict,
+    recipes,
+    train,
+)
 from fractura.cli.errors import exit_status, sentence
 
 
@@ -41,7 +54,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (detect, demo, enhance, phantom, models):
+_COMMANDS = (
+    *(detect, demo, enhance, phantom, models),
+    *(recipes, train, evaluate, compare, export, predict),
+)
+for _module in _COMMANDS:
     app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
 app.add_typer(data.app, name="data")
 

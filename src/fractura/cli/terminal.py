@@ -37,11 +37,12 @@ def show_outcome(outcome: Reading | Failure) -> None:
         show(_ROW.format("failed", "", "", "", printable(outcome.message)), _COLOURS["failed"])
         return
     findings = outcome.findings
+    region = f"{outcome.region} {outcome.region_probability:.2f}" if outcome.region else ""
     row = _ROW.format(
         outcome.decision,
         f"{outcome.probability:.2f}",
         f"{len(findings)}, best {findings[0].score:.2f}" if findings else "none",
-        f"{outcome.region} {outcome.region_probability:.2f}",
+        region,
         printable(outcome.path or ""),
     )
     show(row, _COLOURS[outcome.decision])

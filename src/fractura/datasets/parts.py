@@ -1,9 +1,9 @@
-"""What a training run takes from a manifest."""
+"""What a training run takes from a manifest, and what it must not."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fractura.datasets.manifest import ManifestError
@@ -19,7 +19,7 @@ class Parts:
     valid: tuple[Record, ...]
 
 
-def parts_for_fractures(records: Sequence[Record], fold: int | None) -> Parts:
+def choose_parts(records: Sequence[Record], fold: int | None) -> Parts:
     """Choose by ``split``, ``fold`` and ``copies``.
 
     Args:
@@ -27,8 +27,7 @@ def parts_for_fractures(records: Sequence[Record], fold: int | None) -> Parts:
         fold: number of the fold to hold out of the training range; ``None`` holds out none.
 
     Raises:
-        ManifestError: nothing to train on or to validate on; a label does not tell whether there
-            is a fracture (``abnormal`` is never taken for one); one group lies on both sides.
+        ManifestError: nothing to train on or to validate on; one group lies on both sides.
     """
     official = [record for record in records if record.split == "train"]
     parts = Parts(
@@ -46,31 +45,26 @@ def parts_for_fractures(records: Sequence[Record], fold: int | None) -> Parts:
                 f"the manifest has no radiograph to {'train on' if name == 'train' else 'hold out'}"
                 f" ({name}); split it first with fractura data split"
             )
-    _check_labels((*parts.train, *parts.fold, *parts.valid))
-    _check_groups(parts)
+    refuse_torn_groups({"train": parts.train, "fold": parts.fold, "valid": parts.valid})
     return parts
 
 
-def _check_labels(records: Sequence[Record]) -> None:
-    silent = [record for record in records if record.fractured is None]
-    if silent:
-        labels = sorted({record.label for record in silent})
-        raise ManifestError(
-            f"{len(silent):,} radiographs to train or validate on are labelled "
-            f"{' or '.join(labels)}, which does not tell whether there is a fracture (the first is "
-            f"{silent[0].id}); leave them out of the splits"
-        )
+def refuse_torn_groups(parts: Mapping[str, Sequence[Record]]) -> None:
+    """See that no group of one picture or patient lies in several of the named parts.
 
-
-def _check_groups(parts: Parts) -> None:
+    Raises:
+        ManifestError: one does.
+    """
     places: dict[str, set[str]] = defaultdict(set)
-    for name in ("train", "fold", "valid"):
-        for record in getattr(parts, name):
+    for name, records in parts.items():
+        for record in records:
             if record.group is not None:
                 places[record.group].add(name)
     torn = sorted(group for group, names in places.items() if len(names) > 1)
     if torn:
+        names = [name for name, records in parts.items() if records]
         raise ManifestError(
             f"the split leaks: {len(torn):,} groups of one picture or patient lie in several of "
-            f"train, fold and valid (the first is {torn[0]}); split again with fractura data split"
+            f"{', '.join(names[:-1])} and {names[-1]} (the first is {torn[0]}); split again with "
+            "fractura data split"
         )

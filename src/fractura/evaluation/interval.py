@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,17 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+_CELLS = 2_000_000
+"""Counts that are held at once."""
+
+
+@dataclass(frozen=True)
+class Figure(Estimate):
+    """A figure with its 95 % interval and the number of cases it rests on."""
+
+    n: int
 
 
 def cluster_bootstrap(
@@ -46,3 +58,65 @@ def cluster_bootstrap(
         values.append(statistic(drawn[index]))
     low, high = np.nanquantile(values, [0.025, 0.975])
     return Estimate(statistic(np.ones(len(index), dtype=np.int64)), float(low), float(high))
+
+
+def bootstrap_counts(
+    clusters: NDArray[Any], *, samples: int = 2000, seed: int = 0
+) -> Iterator[NDArray[np.float64]]:
+    """How often each image counts in bootstrap samples of whole clusters.
+
+    Args:
+        clusters: cluster of each image, ``[n]``.
+        samples: of them all.
+        seed: of the drawing.
+
+    Yields:
+        ``[s, n]``, a part of the samples at a time.
+    """
+    names, index = np.unique(clusters, return_inverse=True)
+    random = np.random.default_rng(seed)
+    at_once = max(1, _CELLS // len(index))
+    for start in range(0, samples, at_once):
+        size = min(at_once, samples - start)
+        drawn = random.integers(len(names), size=(size, len(names)))
+        drawn += np.arange(size)[:, None] * len(names)
+        counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        yield counts[:, index].astype(np.float64)
+
+
+def bootstrap_all(
+    statistics: Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]],
+    clusters: NDArray[Any],
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Percentile intervals of many statistics on the same bootstrap samples of whole clusters.
+
+    Args:
+        statistics: takes how often each image counts in each sample, ``[s, n]``, and gives each
+            statistic as ``[s]``; ``nan`` where undefined.
+        clusters: cluster of each image, ``[n]``. With fewer than two, intervals are ``nan``.
+        samples: bootstrap samples; those in which a statistic is undefined are left out of it.
+        seed: of the drawing.
+
+    Source: as :func:`cluster_bootstrap`.
+    """
+    values = statistics(np.ones((1, len(clusters))))
+    if len(np.unique(clusters)) < 2:
+        return {name: Estimate(float(value[0]), np.nan, np.nan) for name, value in values.items()}
+    parts = [
+        statistics(counts) for counts in bootstrap_counts(clusters, samples=samples, seed=seed)
+    ]
+    return {
+        name: Estimate(float(value[0]), *_percentiles(np.concatenate([p[name] for p in parts])))
+        for name, value in values.items()
+    }
+
+
+def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return float("nan"), float("nan")
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return float(low), float(high)

@@ -64,8 +64,9 @@ def scorecard(
         "high_sensitivity/specificity": lambda n: specificity(suspicious, positive, n),
         "high_specificity/sensitivity": lambda n: sensitivity(definite, positive, n),
         "high_specificity/specificity": lambda n: specificity(definite, positive, n),
-        "region_accuracy": lambda n: sensitivity(region_right, region_known, n),
     }
+    if any(reading.region is not None for reading in read):
+        statistics["region_accuracy"] = lambda n: sensitivity(region_right, region_known, n)
     figures: dict[str, Estimate] = {
         name: cluster_bootstrap(statistic, clusters, samples=samples)
         for name, statistic in statistics.items()

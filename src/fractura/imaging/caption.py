@@ -78,11 +78,11 @@ def caption(reading: Reading, width: int, unit: float, *, legend: bool) -> Pictu
 def _verdict(reading: Reading, unit: float) -> list[_Piece]:
     size, gap = px(22, unit), px(16, unit)
     plate = DECISION_COLOURS[reading.decision]
-    return [
+    pieces = [
         _Piece(reading.decision.upper(), size, gap, BLACK, plate),
         _Piece(f"fracture probability {reading.probability:.2f}", size, gap, WHITE),
-        _Piece(reading.region, size, gap, WHITE),
     ]
+    return [*pieces, _Piece(reading.region, size, gap, WHITE)] if reading.region else pieces
 
 
 def _sentence(text: str, colour: Colour, unit: float) -> list[_Piece]:

@@ -12,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import mobilenet_v2
 
 from fractura.findings import REGIONS
+from fractura.models.pretrained import download, fill, fits, read_weights, unfit
 
 STRIDE = 8
 EVIDENCE_STRIDE = 16
@@ -69,6 +70,7 @@ class FractureNetwork(nn.Module):
         self.sides = nn.Conv2d(channels, 4, 1)
         self.evidence = nn.Sequential(_block(channels), nn.Conv2d(channels, 1, 1))
         self.dropout = nn.Dropout(0.2)
+        self.frozen = False
         self.whole = nn.Linear(320, 1)
         self.region = nn.Linear(320, len(REGIONS))
         nn.init.constant_(self.score.bias, -4.0)  # type: ignore[arg-type]
@@ -78,6 +80,8 @@ class FractureNetwork(nn.Module):
         at_8 = self.stride_8(self.early(images))
         at_16 = self.stride_16(at_8)
         at_32 = self.stride_32(at_16)
+        if self.frozen:
+            at_8, at_16, at_32 = at_8.detach(), at_16.detach(), at_32.detach()
         fused_16 = self.fuse_16(self.lateral_16(at_16) + _double(self.lateral_32(at_32)))
         fused_8 = self.detect(self.fuse_8(self.lateral_8(at_8) + _double(fused_16)))
         evidence = self.evidence(fused_16).float().flatten(1, 2)
@@ -92,6 +96,17 @@ class FractureNetwork(nn.Module):
             embedding=embedding,
         )
 
+    def freeze(self, frozen: bool) -> None:
+        """Train the heads and the feature pyramid alone, or everything again."""
+        self.frozen = frozen
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """The backbone's parameters from input to output, and last those of the new layers."""
+        backbone = (self.early, self.stride_8, self.stride_16, self.stride_32)
+        stages = [list(stage.parameters()) for stage in backbone]
+        known = {id(item) for stage in stages for item in stage}
+        return [*stages, [item for item in self.parameters() if id(item) not in known]]
+
     def freeze_early(self) -> None:
         """Exclude the layers up to stride 4 from training."""
         self.early.requires_grad_(False)
@@ -104,19 +119,28 @@ def log_mean_exp(evidence: Tensor) -> Tensor:
     return (peak.squeeze(1) + (flat - peak).exp().mean(1).log()) / EVIDENCE_SHARPNESS
 
 
-def load_backbone(network: FractureNetwork, weights: Path) -> None:
-    """Fill the backbone from torchvision ``mobilenet_v2`` weights, batch norm folded away.
+def load_backbone(network: FractureNetwork, pretrained: str) -> None:
+    """Fill the backbone from torchvision's ``mobilenet_v2``, batch norm folded away.
 
-    ``weights`` is a safetensors file with torchvision's names; ``classifier.*`` may be missing.
     The first convolution is summed over its three inputs, because radiographs are grey.
-    """
-    from safetensors.torch import load_file
 
-    source = mobilenet_v2()
-    tensors = {name: tensor.float() for name, tensor in load_file(weights).items()}
-    missing, unexpected = source.load_state_dict(tensors, strict=False)
-    if unexpected or any(not name.startswith("classifier.") for name in missing):
-        raise ValueError(f"{weights} does not hold torchvision's mobilenet_v2 weights")
+    Args:
+        network: to fill.
+        pretrained: ``default``, what torchvision downloads, or the path of a safetensors file with
+            its names; ``classifier.*`` may be missing.
+
+    Raises:
+        FracturaError: the weights cannot be had or are another network's.
+    """
+    if pretrained == "default":
+        source = download(
+            "mobilenet_v2", "download.pytorch.org", lambda: mobilenet_v2(weights="DEFAULT")
+        )
+    else:
+        source, tensors = mobilenet_v2(), read_weights(Path(pretrained))
+        if not fits(source, tensors, ["classifier."]):
+            raise unfit(Path(pretrained), "fractura", tensors)
+        fill(source, tensors, ["classifier."])
     features = source.features.eval()
     _first_convolution_to_grey(features)
     fold_batch_norm(features)

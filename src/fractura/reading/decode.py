@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 LARGEST_OVERLAP = 0.4
 MOST_BOXES = 50
+NO_BOX = -10.0
+"""The logit that stands for an image without any box."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +20,18 @@ class Candidates:
 
     boxes: NDArray[np.float32]
     logits: NDArray[np.float32]
+
+    @property
+    def best(self) -> float:
+        """The highest logit; :data:`NO_BOX` without any box."""
+        return float(self.logits[0]) if len(self.logits) else NO_BOX
+
+
+def score_logits(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits of scores in 0..1, between :data:`NO_BOX` and its opposite."""
+    limit = 1 / (1 + np.exp(NO_BOX))
+    clipped = np.clip(scores.astype(np.float64), 1 - limit, limit)
+    return np.log(clipped / (1 - clipped)).astype(np.float32)
 
 
 def decode(logits: NDArray[np.float32], boxes: NDArray[np.float32]) -> Candidates:

@@ -1,4 +1,4 @@
-"""A model file: an ONNX network that carries everything needed to use it."""
+"""A model file: a network that carries everything needed to use it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from fractura.errors import ModelError
 from fractura.imaging.fit import FitParameters
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
+from fractura.reading.decode import Candidates, score_logits
+from fractura.reading.runtime import open_runtime
 
-METADATA_KEY = "fractura"
 EMBEDDING = "embedding"
 SCHEMA = 1
 DEFAULT_MODEL = "fractura-s"
+TASKS = ("multi-task", "detection", "binary-fracture", "abnormality", "region", "fracture-type")
 _READING = ["scores", "boxes", "image", "regions", "evidence"]
 
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What travels in the ONNX file's metadata.
+    """What travels in the model file's metadata.
 
     Attributes:
         name, version: of the model.
         fit: how radiographs become inputs.
-        regions: names of the region outputs, in order.
+        regions: names of the region outputs of a multi-task model, in order.
         calibration, operating_points: see :mod:`fractura.reading.calibration`.
         provenance: recipe, data, licence, seed, versions and dates, for people and audits.
+        task: one of :data:`TASKS`.
+        classes: names of a classification model's outputs, in order.
     """
 
     name: str
@@ -43,6 +46,13 @@ class ModelDescription:
     calibration: Calibration
     operating_points: OperatingPoints
     provenance: Mapping[str, Any]
+    task: str = "multi-task"
+    classes: tuple[str, ...] = ()
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the model gives one logit a class."""
+        return self.task not in ("multi-task", "detection")
 
     def to_json(self) -> str:
         return json.dumps({"schema": SCHEMA, **asdict(self)}, sort_keys=True)
@@ -51,13 +61,14 @@ class ModelDescription:
     def from_json(cls, text: str) -> ModelDescription:
         """The inverse of :meth:`to_json`; raises ``KeyError``, ``TypeError`` or ``ValueError``."""
         data = json.loads(text)
-        if data.pop("schema") != SCHEMA:
+        if data.pop("schema") != SCHEMA or data.get("task", "multi-task") not in TASKS:
             raise ValueError("the metadata's schema is of another version")
         fit = data.pop("fit")
         points = data.pop("operating_points")
         return cls(
             fit=FitParameters(**{**fit, "percentiles": tuple(fit["percentiles"])}),
             regions=tuple(data.pop("regions")),
+            classes=tuple(data.pop("classes", ())),
             calibration=Calibration(**data.pop("calibration")),
             operating_points=OperatingPoints(
                 **{name: OperatingPoint(**point) for name, point in points.items()}
@@ -78,57 +89,62 @@ class RawOutput:
 
 
 class Model:
-    """An ONNX Runtime session and the description of its model."""
+    """An opened network and the description of its model. Threads may share it."""
 
     def __init__(self, model: str | Path, threads: int | None = None) -> None:
         """Open a shipped model by name, or a file by path.
 
         Args:
-            model: a name from :func:`shipped_models` or the path of an ONNX file.
+            model: a name from :func:`shipped_models`, or the path of an ONNX file or of the
+                ``.xml`` of an OpenVINO model.
             threads: processor threads for one reading; the runtime's own choice if left out.
 
         Raises:
             ModelError: there is no such model, or the file was not exported by fractura.
         """
         path = model_path(model)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        self._runtime = open_runtime(path, threads)
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-            metadata = self._session.get_modelmeta().custom_metadata_map
-            self.description = ModelDescription.from_json(metadata[METADATA_KEY])
+            self.description = ModelDescription.from_json(self._runtime.description or "")
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{path} was not exported by fractura, or by another version of it; "
                 "export it again or choose a shipped model (fractura models)"
             ) from error
-        except Exception as error:
-            raise ModelError(
-                f"{path} could not be opened as an ONNX model; restore or re-export it"
-            ) from error
 
     def run(self, inputs: NDArray[np.float32]) -> RawOutput:
-        """Run the network on one fitted radiograph ``[1, 1, H, W]``."""
-        scores, boxes, image, regions, evidence = self._session.run(_READING, {"images": inputs})
+        """Run a multi-task network on one fitted radiograph ``[1, 1, H, W]``."""
+        scores, boxes, image, regions, evidence = self._runtime.run(_READING, inputs)
         return RawOutput(scores[0], boxes[0], float(image[0]), regions[0], evidence[0])
+
+    def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A classification model's logits ``[C]`` of one fitted radiograph ``[1, 1, H, W]``."""
+        (logits,) = self._runtime.run(["logits"], inputs)
+        return np.asarray(logits[0], dtype=np.float32)
+
+    def boxes(self, inputs: NDArray[np.float32]) -> Candidates:
+        """A detection model's boxes on one fitted radiograph ``[1, 1, H, W]``."""
+        boxes, scores = self._runtime.run(["boxes", "scores"], inputs)
+        return Candidates(boxes, score_logits(scores))
 
     def embed(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """What one fitted radiograph ``[1, 1, H, W]`` looks like, as a vector ``[D]``.
 
         Raises:
-            ModelError: the model was exported before it had this output.
+            ModelError: the model was exported before it had this output, or has none.
         """
-        if EMBEDDING not in {output.name for output in self._session.get_outputs()}:
+        if EMBEDDING not in self._runtime.outputs:
             raise ModelError(
                 f"the model {self.description.name} has no embedding; export it again or choose "
                 "a shipped model (fractura models)"
             )
-        (embedding,) = self._session.run([EMBEDDING], {"images": inputs})
+        (embedding,) = self._runtime.run([EMBEDDING], inputs)
         return np.asarray(embedding[0], dtype=np.float32)
+
+    def outputs(self, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Everything that the network gives for fitted radiographs ``[B, 1, H, W]``, by name."""
+        names = self._runtime.outputs
+        return dict(zip(names, self._runtime.run(names, inputs), strict=True))
 
 
 def shipped_models() -> list[str]:

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fractura.errors import ModelError
 from fractura.findings import Box, Finding, Reading
 from fractura.imaging.fit import Placement, fit
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
-from fractura.reading.decode import decode
-from fractura.reading.model import DEFAULT_MODEL, Model, RawOutput
+from fractura.reading.decode import Candidates, decode
+from fractura.reading.model import DEFAULT_MODEL, Model, ModelDescription, RawOutput
 
 SMALLEST_SCORE = 0.001
 """Findings below this calibrated score are never listed."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What a network of any kind says of one radiograph, before calibration.
+
+    ``image`` is the logit of a fracture, ``candidates`` are in input pixels.
+    """
+
+    image: float
+    candidates: Candidates
+    region: str | None = None
+    region_probability: float | None = None
+    evidence: NDArray[np.float32] | None = None
 
 
 class Reader:
@@ -33,14 +50,22 @@ class Reader:
         """Open a shipped model by name or an exported one by path.
 
         Args:
-            model: a shipped model's name, or the path of an ONNX file.
+            model: a shipped model's name, or the path of an exported one. It tells whether there
+                is a fracture: a multi-task, detection or binary-fracture model.
             threads: processor threads that share one reading.
 
         Raises:
-            ModelError: there is no such model, or the file is none of ours.
+            ModelError: there is no such model, the file is none of ours, or it does not tell
+                fractures.
         """
         self._model = Model(model, threads)
         self.description = self._model.description
+        if self.description.task not in _INTERPRETERS:
+            raise ModelError(
+                f"{model} does not look for fractures but tells {self.description.task}; "
+                f"use fractura predict {model} PATH"
+            )
+        self._run, self._interpret = _INTERPRETERS[self.description.task]
 
     def read(
         self, radiograph: Radiograph, *, all_findings: bool = False, heatmap: bool = False
@@ -52,27 +77,26 @@ class Reader:
             all_findings: list every box down to a score of 0.001, whatever the decision;
                 otherwise the boxes at the high-sensitivity operating point, and none where the
                 decision is ``no fracture``.
-            heatmap: add the class-activation map.
+            heatmap: add the class-activation map, if the model is a multi-task one.
         """
         clock = [perf_counter()]
         inputs, placement = fit(radiograph.pixels, self.description.fit)
         clock.append(perf_counter())
-        raw = self._model.run(inputs)
+        raw = self._run(self._model, inputs)
         clock.append(perf_counter())
-        candidates = decode(raw.scores, raw.boxes)
+        seen = self._interpret(raw, self.description)
         calibration, points = self.description.calibration, self.description.operating_points
-        probability = calibration.probability(raw.image)
+        probability = calibration.probability(seen.image)
         decision = points.decide(probability)
         findings = _findings(
-            placement.to_source(candidates.boxes), calibration.box_scores(candidates.logits)
+            placement.to_source(seen.candidates.boxes),
+            calibration.box_scores(seen.candidates.logits),
         )
         if not all_findings:
             findings = points.listed(decision, findings)
-        shares = np.exp(raw.regions - raw.regions.max())
-        shares /= shares.sum()
-        region = int(shares.argmax())
         clock.append(perf_counter())
         fitting, network, boxes = (1000 * np.diff(clock)).tolist()
+        evidence = seen.evidence if heatmap else None
         return Reading(
             path=radiograph.path,
             sha256=radiograph.sha256,
@@ -82,11 +106,11 @@ class Reader:
             probability=probability,
             decision=decision,
             findings=findings,
-            region=self.description.regions[region],
-            region_probability=float(shares[region]),
+            region=seen.region,
+            region_probability=seen.region_probability,
             warnings=radiograph.warnings,
             milliseconds={"fit": fitting, "network": network, "boxes": boxes},
-            heatmap=_heatmap(raw, placement, inputs.shape) if heatmap else None,
+            heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
 
     def read_file(
@@ -129,11 +153,42 @@ def _findings(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> tuple[
     )
 
 
-def _heatmap(raw: RawOutput, placement: Placement, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _heatmap(
+    evidence: NDArray[np.float32], placement: Placement, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
     """The evidence map as probabilities, at the source image's size."""
-    probability = (0.5 * (1 + np.tanh(raw.evidence / 2))).astype(np.float32)
+    probability = (0.5 * (1 + np.tanh(evidence / 2))).astype(np.float32)
     full = cv2.resize(probability, shape[:1:-1], interpolation=cv2.INTER_CUBIC)
     height = round(placement.height * placement.scale_y)
     width = round(placement.width * placement.scale_x)
     sized = cv2.resize(full[:height, :width], (placement.width, placement.height))
     return np.clip(sized, 0, 1).astype(np.float32)
+
+
+def _multi_task(raw: RawOutput, description: ModelDescription) -> _Seen:
+    shares = np.exp(raw.regions - raw.regions.max())
+    shares /= shares.sum()
+    region = int(shares.argmax())
+    return _Seen(
+        image=raw.image,
+        candidates=decode(raw.scores, raw.boxes),
+        region=description.regions[region],
+        region_probability=float(shares[region]),
+        evidence=raw.evidence,
+    )
+
+
+def _detection(raw: Candidates, description: ModelDescription) -> _Seen:
+    return _Seen(image=raw.best, candidates=raw)
+
+
+def _binary(raw: NDArray[np.float32], description: ModelDescription) -> _Seen:
+    none = Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32))
+    return _Seen(image=float(raw[1] - raw[0]), candidates=none)
+
+
+_INTERPRETERS: dict[str, tuple[Callable[..., Any], Callable[[Any, ModelDescription], _Seen]]] = {
+    "multi-task": (Model.run, _multi_task),
+    "detection": (Model.boxes, _detection),
+    "binary-fracture": (Model.logits, _binary),
+}

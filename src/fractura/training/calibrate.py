@@ -3,68 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from fractura.errors import FracturaError
-from fractura.evaluation.detection import Matches, match
-from fractura.models.network import FractureNetwork
+from fractura.evaluation.detection import Matches
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
-from fractura.reading.decode import decode
-from fractura.training.data import Whole
+from fractura.training.figures import box_matches, probabilities
+from fractura.training.tasks.learner import Raw
 
 SENSITIVITY = 0.90
 SPECIFICITY = 0.95
 FALSE_BOXES_HIGH_SENSITIVITY = 0.5
 FALSE_BOXES_HIGH_SPECIFICITY = 0.1
+NO_BOXES = 1.0
+"""Threshold on boxes of a model that finds none."""
+
+Logits = NDArray[np.float64]
+Labels = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class Outputs:
-    """Raw outputs on ``n`` radiographs: logits ``[n]``, truth ``[n]``, matched boxes.
-
-    ``best_box`` is the logit of each radiograph's best box.
-    """
-
-    image: NDArray[np.float64]
-    best_box: NDArray[np.float64]
-    fractured: NDArray[np.bool_]
-    matches: list[Matches]
-
-
-@torch.no_grad()
-def run_network(network: FractureNetwork, wholes: Sequence[Whole]) -> Outputs:
-    """Raw image logits and matched boxes of every radiograph."""
-    image, best, matches = [], [], []
-    for whole in wholes:
-        output = network(whole.image)
-        found = decode(output.scores[0].numpy(), output.boxes[0].numpy())
-        image.append(float(output.image))
-        best.append(float(found.logits[0]))
-        matches.append(match(found.boxes, found.logits, whole.boxes))
-    truth = np.array([whole.fractured for whole in wholes])
-    return Outputs(np.array(image), np.array(best), truth, matches)
-
-
-def calibrate(outputs: Outputs) -> Calibration:
+def calibrate_fractures(raws: Sequence[Raw], fractured: Labels, boxes: bool) -> Calibration:
     """Logistic regressions of the labels on the logits (Platt 1999).
+
+    Args:
+        raws: answers to ``n`` radiographs.
+        fractured: ``[n]``.
+        boxes: whether the network finds boxes.
 
     Raises:
         FracturaError: the images are of one class only, or no box on them hits a fracture.
     """
-    logits = np.concatenate([item.scores for item in outputs.matches])
-    hits = np.concatenate([item.hits for item in outputs.matches])
-    if outputs.fractured.all() or not outputs.fractured.any():
+    if fractured.all() or not fractured.any():
         raise FracturaError("calibration needs fractured and normal images; take other ones")
+    weight, bias = fit_logistic(image_logits(raws), fractured)
+    if not boxes:
+        return Calibration(weight, bias, 1.0, 0.0)
+    matches = box_matches(raws)
+    hits = np.concatenate([item.hits for item in matches])
     if not hits.any():
         raise FracturaError("no box on the calibration images hits a fracture; train longer")
-    image_weight, image_bias = fit_logistic(outputs.image, outputs.fractured)
-    box_weight, box_bias = fit_logistic(logits, hits)
-    return Calibration(image_weight, image_bias, box_weight, box_bias)
+    logits = np.concatenate([item.scores for item in matches])
+    return Calibration(weight, bias, *fit_logistic(logits, hits))
+
+
+def calibrate_classes(raws: Sequence[Raw], truth: NDArray[np.int64]) -> Calibration:
+    """One temperature for all classes, as ``image_weight`` = 1 / T.
+
+    It minimises the log loss on the true classes ``[n]`` (Guo et al. 2017, arXiv 1706.04599).
+    """
+
+    def loss(log_weight: float) -> float:
+        scaled = [raw._replace(logits=raw.logits * np.exp(log_weight)) for raw in raws]
+        likelihood = probabilities(scaled)[np.arange(len(truth)), truth]
+        return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
+
+    found = minimize_scalar(loss, bounds=(-4, 4), method="bounded")
+    return Calibration(float(np.exp(found.x)), 0.0, 1.0, 0.0)
+
+
+def image_logits(raws: Sequence[Raw]) -> Logits:
+    """Log-odds of the second of two classes, ``[n]``."""
+    return np.array([raw.logits[1] - raw.logits[0] for raw in raws])
 
 
 def fit_logistic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:
@@ -87,27 +90,32 @@ def probability_thresholds(
     return suspicious, max(suspicious, float(np.floor(definite * 1e4) / 1e4 + 1e-4))
 
 
-def choose_operating_points(outputs: Outputs, calibration: Calibration) -> OperatingPoints:
+def choose_operating_points(
+    raws: Sequence[Raw], fractured: Labels, calibration: Calibration
+) -> OperatingPoints:
     """Thresholds on the image by :func:`probability_thresholds`, on the boxes by false alarms.
 
     Boxes at the high-sensitivity point bring half a false box an image, at the high-specificity
     point a tenth, normal images counted.
     """
-    probability = np.array([calibration.probability(logit) for logit in outputs.image])
-    suspicious, definite = probability_thresholds(probability, outputs.fractured)
+    probability = np.array([calibration.probability(logit) for logit in image_logits(raws)])
+    suspicious, definite = probability_thresholds(probability, fractured)
+    matches = box_matches(raws)
     return OperatingPoints(
         OperatingPoint(
-            suspicious, _box_threshold(outputs, calibration, FALSE_BOXES_HIGH_SENSITIVITY)
+            suspicious, _box_threshold(matches, calibration, FALSE_BOXES_HIGH_SENSITIVITY)
         ),
         OperatingPoint(
-            definite, _box_threshold(outputs, calibration, FALSE_BOXES_HIGH_SPECIFICITY)
+            definite, _box_threshold(matches, calibration, FALSE_BOXES_HIGH_SPECIFICITY)
         ),
     )
 
 
-def _box_threshold(outputs: Outputs, calibration: Calibration, rate: float) -> float:
+def _box_threshold(matches: Sequence[Matches], calibration: Calibration, rate: float) -> float:
     """The score at which boxes that hit nothing appear ``rate`` times an image."""
-    wrong = np.concatenate([item.scores[~item.hits] for item in outputs.matches])
+    wrong = np.concatenate([item.scores[~item.hits] for item in matches])
+    if not len(wrong):
+        return NO_BOXES
     scores = np.sort(calibration.box_scores(wrong.astype(np.float32)))[::-1]
-    threshold = scores[min(len(scores) - 1, round(rate * len(outputs.matches)))]
+    threshold = scores[min(len(scores) - 1, round(rate * len(matches)))]
     return float(np.ceil(threshold * 1e4) / 1e4)

@@ -1,44 +1,86 @@
-"""From a run folder to the ONNX file that ships."""
+"""What an exported file says of the run that it comes from."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors.torch import save_file
-
-from fractura.datasets.storage import read_manifest
+from fractura.datasets.record import Record
 from fractura.findings import REGIONS
+from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
 from fractura.reading.model import ModelDescription
-from fractura.training.calibrate import calibrate, choose_operating_points, run_network
-from fractura.training.data import load_wholes
-from fractura.training.export import describe, export_onnx, load_checkpoint, provenance
-from fractura.training.recipe import Recipe
+from fractura.training.calibrate import (
+    NO_BOXES,
+    calibrate_classes,
+    calibrate_fractures,
+    choose_operating_points,
+)
+from fractura.training.figures import true_classes
+from fractura.training.labels import BOXES, FRACTURES
+from fractura.training.run_folder import Run, load_network
+from fractura.training.score import read_all, records_of
+from fractura.training.tasks.learner import Raw
+
+HALF = OperatingPoint(0.5, NO_BOXES)
+"""Of models that tell no fractures, which have no operating points of their own."""
 
 
-def finish(run: Path, manifest: Path, out: Path, version: str) -> ModelDescription:
-    """Calibrate on the validation split, export, and describe.
+def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> ModelDescription:
+    """Calibrate a run on its validation split and describe it.
 
-    Writes ``weights.safetensors`` into the run folder beside the ONNX file ``out``.
+    Args:
+        run: with weights.
+        manifest: that it was trained with, if it lies elsewhere by now.
+        version: of the model.
+
+    Raises:
+        FracturaError: the manifest or its radiographs are not there, or they do not allow to
+            calibrate.
     """
-    recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
-    split = json.loads((run / "split.json").read_text(encoding="utf-8"))
-    records = {record.id: record for record in read_manifest(manifest).records}
-    network = load_checkpoint(run / "last.ckpt", recipe.channels)
-    save_file(network.state_dict(), run / "weights.safetensors")
-    valid = [records[name] for name in split["valid"]]
-    outputs = run_network(network, load_wholes(valid, recipe.fit))
-    calibration = calibrate(outputs)
-    counts = {name: len(split[name]) for name in ("train", "fold", "valid")}
-    description = ModelDescription(
-        name=recipe.name,
+    records = records_of(run, manifest or Path(run.info["manifest"]["path"]), "valid")
+    raws = read_all(load_network(run), run.recipe, records)
+    calibration, points = fit_to(run, records, raws)
+    return ModelDescription(
+        name=run.recipe.name,
         version=version,
-        fit=recipe.fit,
-        regions=REGIONS,
+        fit=run.recipe.data.fit,
+        regions=REGIONS if run.recipe.task == "multi-task" else (),
         calibration=calibration,
-        operating_points=choose_operating_points(outputs, calibration),
-        provenance=provenance(recipe.model_dump(mode="json"), counts),
+        operating_points=points,
+        provenance=provenance(run),
+        task=run.recipe.task,
+        classes=run.classes,
     )
-    export_onnx(network, recipe.fit, out)
-    describe(out, description)
-    return description
+
+
+def fit_to(
+    run: Run, records: Sequence[Record], raws: Sequence[Raw]
+) -> tuple[Calibration, OperatingPoints]:
+    """Calibration and operating points for the run's task."""
+    task = run.recipe.task
+    truth = true_classes(records, task, run.classes)
+    if len(run.classes) > 2:
+        return calibrate_classes(raws, truth), OperatingPoints(HALF, HALF)
+    calibration = calibrate_fractures(raws, truth == 1, task in BOXES)
+    if task not in FRACTURES:
+        return calibration, OperatingPoints(HALF, HALF)
+    return calibration, choose_operating_points(raws, truth == 1, calibration)
+
+
+def provenance(run: Run) -> dict[str, object]:
+    """Where a model comes from; names no path of the machine."""
+    pretrained = Path(run.recipe.model.pretrained).stem
+    recipe = run.recipe.model_dump(mode="json")
+    recipe["model"]["pretrained"] = pretrained
+    return {
+        "data": ", ".join(run.info["sources"]),
+        "data_licences": run.info["licences"],
+        "started_from": pretrained,
+        "manifest": run.info["manifest"]["hash"],
+        "images": run.info["counts"],
+        "recipe": recipe,
+        "seed": run.recipe.loop.seed,
+        "date": run.info["begun"],
+        "revision": run.info["revision"],
+        "versions": run.info["versions"],
+    }

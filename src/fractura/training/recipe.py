@@ -1,85 +1,371 @@
-"""Everything that determines a training run."""
+"""Everything that determines a training run, as small typed parts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fractura.errors import FracturaError
 from fractura.imaging.fit import FitParameters
 
 Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]
+Range = tuple[float, float]
+
+Task = Literal[
+    "binary-fracture", "abnormality", "region", "fracture-type", "multi-task", "detection"
+]
 
 
-class Augmentation(BaseModel):
-    """Random changes of the training images; probabilities in 0..1, angles in degrees."""
+class Part(BaseModel):
+    """Frozen, and a misspelt field is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rotation: float = 20
-    quarter_turn: Fraction = 0.15
-    mirror: Fraction = 0.5
-    scale: tuple[float, float] = (0.8, 1.4)
-    translation: Fraction = 0.1
-    gamma: tuple[float, float] = (0.6, 1.7)
-    contrast: tuple[float, float] = (0.7, 1.3)
-    blur: Fraction = 0.15
-    noise: Fraction = 0.2
-    erase: Fraction = 0.2
 
-
-class Recipe(BaseModel):
-    """One training run. Image sizes are in pixels, learning rates are those of AdamW.
+class Architecture(Part):
+    """The network.
 
     Attributes:
-        name: the model's name, stored in the exported file.
+        name: see ``fractura models --architectures``: ``custom-cnn``, ``monai-densenet121``, any
+            timm model, torchvision's detectors, or ``fractura`` (the multi-task network).
+        pretrained: ``default`` takes what the library downloads, ``none`` starts from nothing, a
+            path is a safetensors file.
+        dropout: before the last layer of a classifier.
+        channels: width of the multi-task network's feature pyramid and heads.
+        freeze_stem: the multi-task network's layers up to stride 4 never train.
+    """
+
+    name: str
+    pretrained: str = "default"
+    dropout: Fraction = 0.3
+    channels: Positive = 64
+    freeze_stem: bool = True
+
+
+class Data(Part):
+    """Which radiographs, and at what size.
+
+    Attributes:
         fit: how radiographs become network inputs when they are read. A longer side above
             ``training_side`` makes up for the enlargement in augmentation (Touvron et al. 2019,
-            arXiv 1906.06423).
-        training_side: longer side of training images before augmentation.
-        canvas: height and width of training images after it.
-        channels: width of the feature pyramid and the heads.
+            arXiv 1906.06423). Classifiers and torchvision's detectors need a square: ``multiple``
+            equal to ``long_side``.
+        training_side: longer side of training images before augmentation; ``null`` is
+            ``fit.long_side``.
+        canvas: height and width of training images after it; ``null`` is a square of
+            ``fit.long_side``.
         fold: number of the manifest's fold that is held out; ``null`` holds out none.
-        phantoms: synthetic radiographs mixed into every epoch.
-        normals_per_fracture: normals drawn in every epoch for each fractured image.
-        epochs, batch, warmup_steps: length of the run.
-        backbone_rate, head_rate, weight_decay: the optimiser's.
-        average: decay of the exponential moving average of the weights.
+        classes: names of the classes, in order, for ``region`` and ``fracture-type``; empty takes
+            all that the training records have, by name.
+        fractured_only: leave out everything without a fracture.
+        sampling: ``natural`` shows every record as often as its ``copies`` say; ``balanced`` draws
+            each class equally often, with replacement (oversampling).
+        normals_per_fracture: normals drawn anew in every epoch for each fractured record; ``null``
+            shows all. For tasks that tell fractures.
+        phantoms: synthetic radiographs mixed into every epoch. For tasks that tell fractures.
+    """
+
+    fit: FitParameters = FitParameters(long_side=224, multiple=224)
+    training_side: Positive | None = None
+    canvas: tuple[Positive, Positive] | None = None
+    fold: int | None = None
+    classes: tuple[str, ...] = ()
+    fractured_only: bool = False
+    sampling: Literal["natural", "balanced"] = "natural"
+    normals_per_fracture: Rate | None = None
+    phantoms: Count = 0
+
+    @property
+    def side(self) -> int:
+        """Longer side of training images before augmentation, in pixels."""
+        return self.training_side or self.fit.long_side
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Height and width of training images after augmentation, in pixels."""
+        return self.canvas or (self.fit.long_side, self.fit.long_side)
+
+
+class Augmentation(Part):
+    """Random changes of the training images. All fields but the ranges are probabilities in 0..1.
+
+    Attributes:
+        rotation: largest angle in degrees, either way.
+        quarter_turn: of a turn by 90, 180 or 270 degrees.
+        mirror, upside_down: of a flip left to right, top to bottom.
+        scale: enlargement; ``(1, 1)`` leaves it.
+        translation: largest shift as a share of the frame.
+        gamma, contrast: exponent of, and factor around a random level on, grey values in 0..1.
+        clahe, blur, noise, jpeg, invert, erase: of contrast-limited adaptive histogram
+            equalisation, Gaussian blur, Gaussian noise, JPEG compression, inversion, and one
+            rectangle painted over (coarse dropout).
+        paste: of a fracture of another radiograph pasted in, for detection and multi-task.
+        mosaic: of four radiographs in one frame, for detection and multi-task.
+    """
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 15
+    quarter_turn: Fraction = 0
+    mirror: Fraction = 0.5
+    upside_down: Fraction = 0
+    scale: Range = (0.85, 1.2)
+    translation: Fraction = 0.05
+    gamma: Range = (0.7, 1.5)
+    contrast: Range = (0.8, 1.25)
+    clahe: Fraction = 0
+    blur: Fraction = 0.1
+    noise: Fraction = 0.1
+    jpeg: Fraction = 0
+    invert: Fraction = 0
+    erase: Fraction = 0
+    paste: Fraction = 0
+    mosaic: Fraction = 0
+
+
+class Objective(Part):
+    """What is minimised. Detectors and the multi-task network bring their own losses.
+
+    Attributes:
+        loss: ``cross-entropy`` and ``focal`` (Lin et al. 2017, arXiv 1708.02002) over classes;
+            ``binary-cross-entropy`` asks of each class alone whether it is there.
+        focal_gamma: of the focal loss.
+        label_smoothing: share of the label spread over all classes.
+        class_weights: ``balanced`` weights classes by the inverse of their number.
+        mixup: alpha of mixup (Zhang et al. 2017, arXiv 1710.09412); 0 does without.
+    """
+
+    loss: Literal["cross-entropy", "binary-cross-entropy", "focal"] = "cross-entropy"
+    focal_gamma: Annotated[float, Field(ge=0)] = 2.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Optimiser(Part):
+    """How the weights move.
+
+    Attributes:
+        name: of torch's optimisers.
+        head_rate, backbone_rate: learning rates of the new layers and of the pretrained ones.
+        layer_decay: the backbone's rate falls by this factor from each of its stages to the one
+            before.
+        weight_decay: the L2 penalty; decoupled in AdamW (Loshchilov and Hutter 2017,
+            arXiv 1711.05101).
+        momentum: of SGD.
+    """
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    head_rate: Rate = 1e-3
+    backbone_rate: Rate = 3e-4
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    momentum: Fraction = 0.9
+
+
+class Schedule(Part):
+    """How the learning rates change, after any frozen epochs.
+
+    Attributes:
+        name: ``cosine`` falls to ``final``; ``step`` multiplies by ``step_factor`` every
+            ``step_epochs``; ``one-cycle`` rises over the first 30 % and falls to ``final``
+            (Smith and Topin 2017, arXiv 1708.07120); ``constant`` stays.
+        warmup_steps: steps of linear rise at the very start.
+        final: what is left of the rate at the end.
+        step_epochs, step_factor: of ``step``.
+    """
+
+    name: Literal["cosine", "step", "one-cycle", "constant"] = "cosine"
+    warmup_steps: Count = 0
+    final: Fraction = 0.02
+    step_epochs: Positive = 7
+    step_factor: Fraction = 0.1
+
+
+class Frozen(Part):
+    """The first phase, in which only the new layers train.
+
+    Attributes:
+        epochs: its length; 0 does without.
+        rate: learning rate of the new layers in it.
+    """
+
+    epochs: Count = 0
+    rate: Rate = 1e-3
+
+
+class Loop(Part):
+    """The run.
+
+    Attributes:
+        epochs: all of them, the frozen ones included.
+        batch: images a step, of all processes together.
+        accumulate: batches whose gradients are added up before the weights move.
+        clip: largest norm of the gradient; 0 does without.
+        precision: ``bf16`` and ``fp16`` are mixed.
+        average: decay of the exponential moving average of the weights; 0 does without.
         validate_every: epochs between validations.
+        patience: validations without a better ``monitor`` after which the run stops; 0 never.
+        monitor: the figure that chooses the best checkpoint; ``null`` takes the task's own.
         seed: of everything random.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    fit: FitParameters = FitParameters()
-    training_side: Positive = 448
-    canvas: tuple[Positive, Positive] = (448, 384)
-    channels: Positive = 64
-    fold: int | None = None
-    phantoms: int = 100
-    normals_per_fracture: float = 1.0
     epochs: Positive
     batch: Positive = 16
-    warmup_steps: int = 200
-    backbone_rate: float = 3e-4
-    head_rate: float = 1e-3
-    weight_decay: float = 0.02
-    average: Fraction = 0.998
-    validate_every: Positive = 5
-    seed: int = 0
+    accumulate: Positive = 1
+    clip: Annotated[float, Field(ge=0)] = 10.0
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    validate_every: Positive = 1
+    patience: Count = 0
+    monitor: str | None = None
+    seed: Count = 0
+
+
+class Recipe(Part):
+    """One training run.
+
+    Attributes:
+        name: the model's, stored in exported files.
+        description: one sentence for ``fractura recipes``.
+        task: what the model tells. ``binary-fracture``: fracture or none. ``abnormality``: normal
+            or abnormal (MURA). ``region``, ``fracture-type``: one of several classes.
+            ``detection``: boxes around fractures. ``multi-task``: boxes, image probability and
+            region, as the shipped model.
+        model, data, augmentation, objective, optimiser, schedule, frozen, loop: see their types.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    description: str = ""
+    task: Task
+    model: Architecture
+    data: Data = Data()
     augmentation: Augmentation = Augmentation()
+    objective: Objective = Objective()
+    optimiser: Optimiser = Optimiser()
+    schedule: Schedule = Schedule()
+    frozen: Frozen = Frozen()
+    loop: Loop
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Recipe:
+        if self.frozen.epochs >= self.loop.epochs:
+            raise ValueError("frozen.epochs must be smaller than loop.epochs")
+        parameters = self.data.fit
+        if self.task != "multi-task" and parameters.multiple != parameters.long_side:
+            raise ValueError("this task needs data.fit.multiple equal to data.fit.long_side")
+        return self
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read a YAML recipe; unknown or wrong fields are named in the error."""
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a YAML recipe and change single fields.
+
+    Args:
+        path: the file.
+        changes: ``"loop.epochs=3"``, the value as in YAML.
+
+    Raises:
+        FracturaError: the file is no recipe, or a field is unknown or wrong; says which.
+    """
     import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FracturaError(f"{path} is not a readable YAML file: {error}") from error
+    if not isinstance(content, dict):
+        raise FracturaError(f"{path} is not a recipe; fractura recipes prints examples")
+    for change in changes:
+        _change(content, change)
+    return parse_recipe(content, str(path))
+
+
+def parse_recipe(content: Mapping[str, Any], name: str) -> Recipe:
+    """Check a recipe's content; errors name the field, and like-named ones.
+
+    Raises:
+        FracturaError: a field is unknown, missing or wrong.
+    """
     from pydantic import ValidationError
 
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise FracturaError(f"{path} is not a valid recipe: {error}") from error
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(_problem(item) for item in error.errors())
+        raise FracturaError(
+            f"{name} is not a valid recipe: {problems}; fractura recipes --fields lists all fields"
+        ) from error
+
+
+def recipe_yaml(recipe: Recipe) -> str:
+    """The whole recipe as YAML, every default written out."""
+    import yaml
+
+    text: str = yaml.safe_dump(
+        recipe.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100
+    )
+    return text
+
+
+def _change(content: dict[str, Any], change: str) -> None:
+    import yaml
+
+    place, separator, value = change.partition("=")
+    if not separator:
+        raise FracturaError(f"{change!r} changes nothing; write it as loop.epochs=3")
+    *parents, last = place.strip().split(".")
+    target: Any = content
+    for parent in parents:
+        target = target.setdefault(parent, {}) if isinstance(target, dict) else None
+    if not isinstance(target, dict):
+        raise FracturaError(f"{place} is no field of a recipe; fractura recipes --fields lists all")
+    try:
+        target[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise FracturaError(f"{change!r} is not valid YAML after the equals sign") from error
+
+
+def _problem(item: Any) -> str:
+    from difflib import get_close_matches
+
+    place = ".".join(str(part) for part in item["loc"]) or "the recipe"
+    if item["type"] != "extra_forbidden":
+        return f"{place}: {item['msg']}"
+    near = get_close_matches(place, field_names(), n=1)
+    return f"{place} is no field" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def field_names() -> list[str]:
+    """Dotted names of all fields."""
+    from dataclasses import fields, is_dataclass
+
+    names = []
+    for name, field in Recipe.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Part):
+            for inner, part in kind.model_fields.items():
+                names.append(f"{name}.{inner}")
+                if isinstance(part.annotation, type) and is_dataclass(part.annotation):
+                    names += [f"{name}.{inner}.{leaf.name}" for leaf in fields(part.annotation)]
+        else:
+            names.append(name)
+    return names
+
+
+def explain() -> str:
+    """Every part of a recipe and its fields, in words."""
+    from inspect import cleandoc
+
+    parts = [
+        (name, field.annotation)
+        for name, field in Recipe.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Part)
+    ]
+    texts = [f"A recipe. {cleandoc(Recipe.__doc__ or '')}"]
+    texts += [f"{name}: {cleandoc(kind.__doc__ or '')}" for name, kind in parts]
+    texts.append(f"data.fit: {cleandoc(FitParameters.__doc__ or '')}")
+    return "\n\n".join(texts).replace("``", "")

@@ -2,118 +2,168 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger
-from torch.utils.data import DataLoader
 
-from fractura.datasets.parts import parts_for_fractures
-from fractura.datasets.storage import read_manifest
-from fractura.imaging.save import write_whole
-from fractura.models.network import FractureNetwork, load_backbone
-from fractura.training.data import (
-    Epoch,
-    Sample,
-    Whole,
-    load_samples,
-    load_wholes,
-    phantom_samples,
-    training_loader,
+from fractura.errors import FracturaError
+from fractura.imaging.exclusive import locked
+from fractura.imaging.save import make_folder
+from fractura.training.bookkeeping import begin_folder, changes, close_folder, read_before
+from fractura.training.callbacks.interruption import Interruption
+from fractura.training.data.loader import load_wholes
+from fractura.training.figures import figure_names, true_classes
+from fractura.training.labels import class_names
+from fractura.training.loaders import Loaders
+from fractura.training.material import (
+    Material,
+    class_weights,
+    gather,
+    labels_of,
+    open_training_store,
 )
+from fractura.training.module import Training
 from fractura.training.recipe import Recipe
-from fractura.training.task import FractureTask
+from fractura.training.run_folder import LAST, Run, read_run
+from fractura.training.samples import choose, draw_samples
+from fractura.training.tasks import learner
+from fractura.training.tasks.learner import Learner
+from fractura.training.trainer import Machine, make_trainer, quiet
 
-PHANTOM_POOL = 4
-"""Phantoms in memory for each one drawn in an epoch."""
 
-
-class Samples(lightning.LightningDataModule):
-    """Rebuilds the training loader every epoch; validation needs no loader of its own."""
-
-    def __init__(
-        self, samples: list[Sample], phantoms: list[Sample], recipe: Recipe, workers: int
-    ) -> None:
-        super().__init__()
-        self.samples = samples
-        self.phantoms = phantoms
-        self.recipe = recipe
-        self.workers = workers
-
-    def train_dataloader(self) -> Any:
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        return training_loader(Epoch(self.samples, self.phantoms, self.recipe, epoch), self.workers)
-
-    def val_dataloader(self) -> Any:
-        return DataLoader([0])  # type: ignore[arg-type]
+class LostError(FracturaError):
+    """Another process of the run has ended, having told why."""
 
 
 def train(
-    recipe: Recipe, manifest: Path, backbone: Path, out: Path, *, workers: int, resume: bool
-) -> Path:
-    """Run the recipe and return the run folder's last checkpoint.
+    recipe: Recipe,
+    manifest: Path,
+    out: Path,
+    *,
+    machine: Machine = Machine(),  # noqa: B008
+    resume: bool = False,
+    say: Any = print,
+) -> Run:
+    """Run the recipe.
 
     Args:
         recipe: what to do.
         manifest: what ``fractura data split`` wrote.
-        backbone: torchvision ``mobilenet_v2`` weights as safetensors.
-        out: run folder; gets ``split.json``, ``metrics.csv``, ``last.ckpt``.
-        workers: processes that augment.
-        resume: go on from ``last.ckpt`` if it exists.
+        out: the run folder.
+        machine: where to do it.
+        resume: go on from the folder's last checkpoint, if there is one.
+        say: takes sentences for a person.
+
+    Raises:
+        FracturaError: the manifest, the recipe or the folder does not allow it; the loss is not
+            finite; the disk is full. What was written before stays, and ``resume`` goes on.
+        StoppedError: a person stopped the run.
     """
-    lightning.seed_everything(recipe.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    table = read_manifest(manifest)
-    parts = parts_for_fractures(table.records, recipe.fold)
-    names: dict[str, Any] = {
-        name: [record.id for record in getattr(parts, name)] for name in ("train", "fold", "valid")
-    }
-    names["manifest"] = table.content_hash
-    write_whole(out / "split.json", json.dumps(names, indent=1).encode())
-    write_whole(out / "recipe.json", recipe.model_dump_json(indent=1).encode())
-    network = FractureNetwork(recipe.channels)
-    load_backbone(network, backbone)
-    network.freeze_early()
-    sets: dict[str, list[Whole]] = {
-        name: load_wholes(records, recipe.fit)
-        for name, records in (("fold", parts.fold), ("valid", parts.valid))
-        if records
-    }
-    pool = recipe.phantoms * PHANTOM_POOL
-    data = Samples(
-        load_samples(parts.train, recipe.training_side),
-        phantom_samples(pool, recipe.seed * pool, recipe.training_side),
-        recipe,
-        workers,
-    )
-    task = FractureTask(network.to(memory_format=torch.channels_last), recipe, sets)
-    last = out / "last.ckpt"
-    trainer = lightning.Trainer(
-        max_epochs=recipe.epochs,
-        accelerator="auto",
-        devices=1,
-        precision="bf16-mixed",
-        gradient_clip_val=10.0,
-        check_val_every_n_epoch=recipe.validate_every,
-        num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,
-        log_every_n_steps=20,
-        logger=CSVLogger(str(out), name="", version=""),
-        callbacks=[
-            EMAWeightAveraging(decay=recipe.average),
-            ModelCheckpoint(
-                dirpath=out,
-                filename="{epoch}",
-                save_last=True,
-                every_n_epochs=1,
-                save_on_train_epoch_end=True,
-            ),
-            TQDMProgressBar(refresh_rate=20),
-        ],
-    )
-    trainer.fit(task, datamodule=data, ckpt_path=str(last) if resume and last.exists() else None)
-    return last
+    with quiet():
+        return _train(recipe, manifest, out, machine, resume, say)
+
+
+def _train(
+    recipe: Recipe, manifest: Path, out: Path, machine: Machine, resume: bool, say: Any
+) -> Run:
+    chosen = learner(recipe)
+    material = gather(recipe, manifest)
+    monitor = _monitor(recipe, chosen, material)
+    last = out / LAST
+    trainer = make_trainer(recipe, out, monitor, machine, _samples(chosen, recipe, material))
+    first = trainer.is_global_zero
+    tell = say if first else _nothing
+    make_folder(out)
+    with _alone(out, first):
+        before = read_before(out, recipe, material, resume) if first else None
+        going_on = resume and last.is_file()
+        for note in (*material.notes, *changes(before, recipe)):
+            tell(note)
+        lightning.seed_everything(recipe.loop.seed, verbose=False)
+        store = open_training_store(recipe, material, machine.cache or out.parent / ".cache", tell)
+        kept = store.records
+        class_names(kept, recipe)
+        network = chosen.build(recipe, len(material.classes))
+        module = Training(
+            network.to(memory_format=torch.channels_last),
+            chosen,
+            recipe,
+            material.classes,
+            class_weights(kept, recipe, material.classes),
+            material.sets,
+        )
+        labels = labels_of(kept, recipe, material.classes)
+        loaders = Loaders(store, labels, material, recipe, machine.workers)
+        if first:
+            begin_folder(out, recipe, manifest, material, kept, network, before)
+            for logger in trainer.loggers:
+                logger.log_hyperparams(recipe.model_dump(mode="json"))
+        _fit(trainer, module, loaders, last, going_on)
+        if first:
+            close_folder(out, trainer)
+    return read_run(out)
+
+
+def _fit(
+    trainer: lightning.Trainer, module: Training, loaders: Loaders, last: Path, going_on: bool
+) -> None:
+    interruption = Interruption(last)
+    trainer.callbacks.insert(0, interruption)  # type: ignore[attr-defined]
+    try:
+        with interruption.listening():
+            trainer.fit(
+                module,
+                datamodule=loaders,
+                ckpt_path=str(last) if going_on else None,
+                weights_only=True if going_on else None,
+            )
+    except RuntimeError as error:
+        if trainer.world_size > 1 and "onnection" in str(error):
+            raise LostError(
+                "another process of this run has ended; it says why; go on with --resume"
+            ) from error
+        raise
+
+
+def _nothing(_: str) -> None:
+    """The first process speaks for all."""
+
+
+def _monitor(recipe: Recipe, chosen: Learner, material: Material) -> str:
+    monitor = recipe.loop.monitor or chosen.monitor(recipe.task)
+    measured = [
+        f"{name}/{figure}"
+        for name, records in material.sets.items()
+        for figure in figure_names(records, recipe.task, material.classes)
+    ]
+    if monitor not in measured:
+        raise FracturaError(
+            f"{monitor} cannot be measured on the radiographs to validate on; set loop.monitor to "
+            f"one of {', '.join(measured)}, or validate on radiographs of every class"
+        )
+    return monitor
+
+
+def _samples(chosen: Learner, recipe: Recipe, material: Material) -> Any:
+    records = material.sets["valid"]
+    shown = choose(records, true_classes(records, recipe.task, material.classes).tolist())
+    few = [records[index] for index in shown]
+
+    def draw(network: Any, path: Path) -> None:
+        wholes = load_wholes(few, recipe.data.fit)
+        draw_samples(network, chosen, recipe, few, wholes, material.classes, path)
+
+    return draw
+
+
+@contextmanager
+def _alone(out: Path, first: bool) -> Iterator[None]:
+    if not first:
+        yield
+        return
+    with locked(out):
+        yield

@@ -89,7 +89,7 @@ def draw_figures(stats: Statistics) -> list[Drawing]:
         FracturaError: Matplotlib is not installed.
     """
     found = [_composition(stats), _image_sizes(stats), _box_sizes(stats), _ages(stats)]
-    return [drawing for drawing in found if drawing]
+    return [one for one in found if one]
 
 
 def matplotlib_figure(draw: Callable[[Figure], None], size: tuple[float, float]) -> Figure:
@@ -126,13 +126,18 @@ def short(text: str, length: int = 44) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _drawing(
+def drawing(
     name: str,
     title: str,
     description: str,
     size: tuple[float, float],
     draw: Callable[[Figure], None],
 ) -> Drawing:
+    """Draw a figure of ``size`` inches for a file and for a page.
+
+    Raises:
+        FracturaError: Matplotlib is not installed.
+    """
     figure = matplotlib_figure(draw, size)
     png = saved(figure, format="png", dpi=130, facecolor="white")
     svg = saved(figure, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -157,7 +162,7 @@ def _composition(stats: Statistics) -> Drawing | None:
         _legend(figure, axes[0], len(stats.labels))
 
     height = 1.0 + sum(0.27 * len(bars) + 0.7 for _, bars in panels)
-    return _drawing(
+    return drawing(
         "composition",
         "Label × region × view × source",
         "Stacked bars: the number of images of each label for every region and view of each "
@@ -262,7 +267,7 @@ def _image_sizes(stats: Statistics) -> Drawing | None:
 
     different = len({(size.width, size.height) for size in stats.sizes})
     top = stats.sizes[0]
-    return _drawing(
+    return drawing(
         "image-sizes",
         "Image sizes",
         f"Width against height of {stats.widths.count if stats.widths else 0:,} images in "
@@ -312,7 +317,7 @@ def _box_sizes(stats: Statistics) -> Drawing | None:
         if several:
             _legend(figure, axis, min(len(shown), 6))
 
-    return _drawing(
+    return drawing(
         "box-sizes",
         "Box sizes",
         f"Histogram of the areas of {areas.count:,} boxes marked {short(main)}, in per cent of "
@@ -355,7 +360,7 @@ def _ages(stats: Statistics) -> Drawing | None:
     medians = "; ".join(
         f"{label} {found.median:g} ({found.count:,} images)" for label, found in stats.ages.items()
     )
-    return _drawing(
+    return drawing(
         "ages",
         "Age by label",
         f"Stacked bars: the number of images of each label in bins of {AGE_BIN} years. "

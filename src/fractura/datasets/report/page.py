@@ -17,16 +17,20 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill one of the templates in ``templates/``; a value it lacks is an error.
+_SHARED = "fractura.datasets.report"
 
-    Everything is escaped. The page carries its style, its script and its pictures, and a content
-    security policy that forbids it to run or fetch anything else.
+
+def render(template: str, *, room: str = _SHARED, **values: Any) -> str:
+    """Fill a template; a value it lacks is an error.
+
+    The template lies in ``templates/`` of the package ``room``, and those it builds on there or
+    here. Everything is escaped. The page carries its style, its script and its pictures, and a
+    content security policy that forbids it to run or fetch anything else.
 
     Raises:
         FracturaError: Jinja2 is not installed.
     """
-    page: str = _environment().get_template(template).render(**values)
+    page: str = _environment(room).get_template(template).render(**values)
     return page
 
 
@@ -36,13 +40,13 @@ def data_uri(data: bytes, kind: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(room: str) -> Environment:
     try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     except ImportError as error:
         raise FracturaError('pages need Jinja2: pip install "fractura[data]"') from error
     environment = Environment(
-        loader=PackageLoader("fractura.datasets.report"),
+        loader=ChoiceLoader([PackageLoader(name) for name in (room, _SHARED)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

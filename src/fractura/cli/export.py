@@ -1,0 +1,91 @@
+"""``fractura export``: from a training run to a file that needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fractura.cli.errors import WrongUsageError
+from fractura.cli.terminal import show
+
+if TYPE_CHECKING:
+    from fractura.training.export import Exported
+
+_ROW = "{:<22}  {:>12}  {:>12}"
+
+
+def export(
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", file_okay=False, help="A folder that fractura train wrote."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", dir_okay=False, help="The file to write; OpenVINO's ends in .xml."
+        ),
+    ],
+    format: Annotated[
+        Literal["onnx", "openvino", "int8"],
+        typer.Option(help="int8 is ONNX with 8-bit weights and activations."),
+    ] = "onnx",
+    version: Annotated[
+        str, typer.Option(metavar="TEXT", help="Version of the model, shown in its readings.")
+    ] = "1",
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", dir_okay=False, help="The run's manifest, if it was moved since."
+        ),
+    ] = None,
+    radiographs: Annotated[
+        int | None,
+        typer.Option(
+            min=2, metavar="N", help="Measure on so many of the validation split, not on all."
+        ),
+    ] = None,
+) -> None:
+    """Write a trained model as one file, with preprocessing and calibration inside.
+
+    The file is run on the validation radiographs first. One that does not answer like the
+    trained network, or an int8 file that loses accuracy, is not written.
+
+    \b
+    fractura export runs/binary-fracture --out wrist.onnx
+    fractura export runs/binary-fracture --out wrist.xml --format openvino
+    fractura export runs/binary-fracture --out wrist-int8.onnx --format int8
+    fractura detect --model wrist.onnx wrist.png
+    """
+    try:
+        from fractura.training.export import write_int8, write_onnx, write_openvino
+    except ImportError as error:
+        raise WrongUsageError('exporting needs PyTorch: pip install "fractura[train]"') from error
+    from fractura.training.export.examples import Validation
+    from fractura.training.export.measure import one_thread
+    from fractura.training.finish import describe_run
+    from fractura.training.run_folder import load_network, read_run
+
+    one_thread()
+    trained = read_run(run)
+    examples = Validation(trained, manifest, radiographs)
+    network = load_network(trained)
+    description = describe_run(trained, manifest, version)
+    write = {"onnx": write_onnx, "openvino": write_openvino, "int8": write_int8}[format]
+    _show(write(network, description, out, examples), "torch" if format == "onnx" else "onnx")
+
+
+def _show(exported: Exported, beside: str) -> None:
+    measured, parity = exported.measured, exported.parity
+    show(f"Written to {exported.path}, {exported.megabytes:.1f} MB.\n")
+    show(_ROW.format(f"{measured.radiographs} radiographs", "this file", beside))
+    for name, value in measured.figures.items():
+        show(_ROW.format(name, f"{value:.3f}", f"{measured.figures_before[name]:.3f}"))
+    times = (measured.milliseconds, measured.milliseconds_before)
+    show(_ROW.format("ms, one thread", *(f"{time:.1f}" for time in times)))
+    apart = f"boxes by {parity.shift:.2g} pixels, " if parity.shift else ""
+    show(
+        f"\nLargest difference between float32 and torch on {parity.radiographs} radiographs: "
+        f"{apart}scores by {parity.difference:.2g}."
+    )

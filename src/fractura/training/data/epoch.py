@@ -1,0 +1,105 @@
+"""The training images of one epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from fractura.training.data.augment import augment, mosaic
+from fractura.training.data.batch import Item, Label, region_shares
+from fractura.training.data.paste import paste
+from fractura.training.data.plan import Draw, Plan
+from fractura.training.data.segments import Image, Outline
+from fractura.training.data.store import Store
+from fractura.training.labels import BOXES, FRACTURES
+from fractura.training.recipe import Recipe
+
+
+class Epoch(Dataset[Item]):
+    """The training images of one epoch, by :class:`Draw`."""
+
+    def __init__(self, store: Store, plan: Plan, epoch: int, recipe: Recipe) -> None:
+        self.store = store
+        self.plan = plan
+        self.epoch = epoch
+        self.recipe = recipe
+        self.donors = (
+            [index for index in range(len(store.records)) if store.outlines(index)]
+            if recipe.augmentation.paste
+            else []
+        )
+
+    def __getitem__(self, draw: Draw) -> Item:
+        recipe, settings = self.recipe, self.recipe.augmentation
+        sequence = np.random.SeedSequence((recipe.loop.seed, self.epoch, draw.position))
+        choices, pixels = sequence.spawn(2)
+        random = np.random.default_rng(choices)
+        seed = int(pixels.generate_state(1, np.uint64)[0])
+        frame, fit = recipe.data.frame, recipe.data.fit
+        with_boxes = recipe.task in BOXES
+        sample = self._sample(draw.sample)
+        if with_boxes and self.donors and random.random() < settings.paste:
+            sample = self._pasted(sample, random)
+        if with_boxes and random.random() < settings.mosaic:
+            others = random.integers(len(self.store), size=3)
+            samples = [sample, *(self._sample(int(index)) for index in others)]
+            image, boxes = mosaic(
+                [one.image for one in samples],
+                [one.outlines for one in samples],
+                frame,
+                fit,
+                settings,
+                seed,
+            )
+        else:
+            samples = [sample]
+            image, boxes = augment(sample.image, sample.outlines, frame, fit, settings, seed)
+        return _item(image, boxes, samples, recipe.task)
+
+    def _sample(self, index: int) -> _Sample:
+        image, outlines = self.store.image(index), self.store.outlines(index)
+        return _Sample(image, outlines, self.plan.labels[index], marked=bool(outlines))
+
+    def _pasted(self, sample: _Sample, random: np.random.Generator) -> _Sample:
+        donor = int(random.choice(self.donors))
+        marks = self.store.outlines(donor)
+        outline = marks[int(random.integers(len(marks)))]
+        image, outlines = paste(
+            sample.image, sample.outlines, self.store.image(donor), outline, random
+        )
+        return sample._replace(image=image, outlines=outlines)
+
+
+class _Sample(NamedTuple):
+    """An image and its outlines, its label, and whether its own fractures are marked."""
+
+    image: Image
+    outlines: Sequence[Outline]
+    label: Label
+    marked: bool
+
+
+def _item(image: Tensor, boxes: Tensor, samples: Sequence[_Sample], task: str) -> Item:
+    """One training image made of one sample, or of four."""
+    label = samples[0].label
+    fractured, target = label.fractured, label.target
+    if task in FRACTURES:
+        unmarked = [one.label.fractured for one in samples if not one.marked]
+        fractured = 1.0 if len(boxes) else _any(unmarked)
+        if task == "binary-fracture" and not math.isnan(fractured):
+            target = int(fractured)
+    regions = {region for one in samples for region in one.label.regions}
+    weight = sum(one.label.weight for one in samples) / len(samples)
+    return Item(image, boxes, fractured, target, region_shares(tuple(regions)), weight)
+
+
+def _any(labels: Sequence[float]) -> float:
+    """1 if one is, else nan if one is unknown, else 0."""
+    if 1.0 in labels:
+        return 1.0
+    return math.nan if any(math.isnan(label) for label in labels) else 0.0

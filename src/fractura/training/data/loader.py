@@ -1,0 +1,154 @@
+"""Batches for training, and whole radiographs for validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fractura.datasets.record import Record
+from fractura.errors import FracturaError, LoadError
+from fractura.imaging.fit import FitParameters, fit
+from fractura.imaging.load import load
+from fractura.training.data.batch import Item, collate
+from fractura.training.data.epoch import Epoch
+from fractura.training.data.plan import Plan
+from fractura.training.data.store import Store
+from fractura.training.recipe import Recipe
+
+
+def training_loader(
+    store: Store,
+    plan: Plan,
+    epoch: int,
+    recipe: Recipe,
+    workers: int,
+    rank: int = 0,
+    world: int = 1,
+) -> DataLoader[Item]:
+    """The :class:`~fractura.training.data.batch.Batch`es of one epoch, for one process.
+
+    What comes out does not depend on ``workers``, and no global random state is used. Where the
+    task tells fractures, an image whose fractures all left the frame counts as not fractured.
+
+    Args:
+        store: the images.
+        plan: which of them, in which order.
+        epoch: counted from 0.
+        recipe: frame, fit, augmentation and task.
+        workers: processes that augment; 0 does it in this one.
+        rank, world: number of this process, and how many train together.
+
+    Raises:
+        FracturaError: there are fewer images in a batch than processes.
+    """
+    batches = plan.epoch(epoch)
+    if len(batches[0]) < world:
+        raise FracturaError(
+            f"a batch of {len(batches[0])} cannot be shared by {world} processes; take fewer"
+            " processes or a larger loop.batch"
+        )
+    own: Any = [batch[rank::world] for batch in batches]
+    return DataLoader(
+        Epoch(store, plan, epoch, recipe), batch_sampler=own, collate_fn=collate, **_how(workers)
+    )
+
+
+class Whole(NamedTuple):
+    """One radiograph, fitted exactly as for inference.
+
+    Attributes:
+        index: of its record.
+        image: float32 ``[1, 1, H, W]``.
+        boxes: around the marked fractures, float32 ``[n, 4]``, in pixels of ``image``.
+        scale: pixels of ``image`` for each of the source, across and down.
+    """
+
+    index: int  # type: ignore[assignment]
+    image: Tensor
+    boxes: NDArray[np.float32]
+    scale: tuple[float, float]
+
+
+def read_whole(record: Record, parameters: FitParameters, index: int = 0) -> Whole:
+    """Load and fit one record.
+
+    Raises:
+        LoadError: the file cannot be read.
+    """
+    image, placement = fit(load(record.path).pixels, parameters)
+    scale = (placement.scale_x, placement.scale_y)
+    boxes = np.array([mark.box.as_list() for mark in record.fractures], dtype=np.float32)
+    boxes = boxes.reshape(-1, 4) * np.array(scale * 2, dtype=np.float32)
+    return Whole(index, torch.from_numpy(image), boxes, scale)
+
+
+def load_wholes(records: Sequence[Record], parameters: FitParameters) -> list[Whole]:
+    """Load and fit a few records in this process.
+
+    Raises:
+        LoadError: a file cannot be read.
+    """
+    return [read_whole(record, parameters, index) for index, record in enumerate(records)]
+
+
+def whole_loader(
+    records: Sequence[Record],
+    parameters: FitParameters,
+    workers: int,
+    rank: int = 0,
+    world: int = 1,
+    batch: int = 1,
+) -> DataLoader[Any]:
+    """Lists of up to ``batch`` :class:`Whole`; process ``rank`` of ``world`` reads its own part.
+
+    Over all processes each record comes exactly once, and ``Whole.index`` is its place in
+    ``records``. Going through it raises :class:`~fractura.errors.FracturaError` where a file
+    cannot be read: figures over the others alone would be of another data set.
+    """
+    own = list(range(rank, len(records), world))
+    batches: Any = [own[start : start + batch] for start in range(0, len(own), batch)]
+    wholes = _Wholes(tuple(records), parameters)
+    return _WholeLoader(wholes, batch_sampler=batches, collate_fn=list, **_how(workers))
+
+
+class _WholeLoader(DataLoader[Any]):
+    """Raises in the process of the caller what a worker only hands on, without its traceback."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for wholes in super().__iter__():
+            for whole in wholes:
+                if isinstance(whole, str):
+                    raise FracturaError(f"{whole}; repair it, or leave it out of the manifest")
+            yield wholes
+
+
+class _Wholes(Dataset[Any]):
+    def __init__(self, records: tuple[Record, ...], parameters: FitParameters) -> None:
+        self.records = records
+        self.parameters = parameters
+
+    def __getitem__(self, index: int) -> Whole | str:
+        try:
+            return read_whole(self.records[index], self.parameters, index)
+        except LoadError as error:
+            return str(error)
+
+
+def _how(workers: int) -> dict[str, Any]:
+    return {
+        "num_workers": workers,
+        "pin_memory": torch.cuda.is_available(),
+        "worker_init_fn": _one_thread if workers else None,
+        "generator": torch.Generator().manual_seed(0),
+    }
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(0)

@@ -1,0 +1,175 @@
+"""Write a network as ONNX, OpenVINO or int8: whole and checked, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from torch import nn
+
+from fractura.errors import FracturaError
+from fractura.imaging.save import whole_file
+from fractura.models.network import FractureNetwork
+from fractura.reading.model import Model, ModelDescription
+from fractura.reading.runtime import METADATA_KEY, import_openvino
+from fractura.training.export.convert import (
+    describe,
+    export_classifier,
+    export_detector,
+    export_onnx,
+)
+from fractura.training.export.measure import Example, Measured, measure
+from fractura.training.export.parity import Parity, check_parity, torch_outputs
+from fractura.training.export.quantise import quantise
+
+COMPARED = 16
+"""Radiographs on which a file is compared with torch."""
+CALIBRATED = 128
+"""Radiographs that set the ranges of int8."""
+LARGEST_LOSS = {"AUROC": 0.01, "accuracy": 0.01, "AP50": 0.03}
+"""What an int8 file may lose of each figure against float32."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written.
+
+    Attributes:
+        path: the file; an OpenVINO model's weights lie beside it, ending in ``.bin``.
+        megabytes: of all its files.
+        parity: with torch; of an int8 file, that of the float32 file from which it was made.
+        measured: beside torch for ONNX, beside float32 ONNX for the others; one thread.
+    """
+
+    path: Path
+    megabytes: float
+    parity: Parity
+    measured: Measured
+
+
+def write_onnx(
+    network: nn.Module, description: ModelDescription, out: Path, examples: Iterable[Example]
+) -> Exported:
+    """Write an ONNX file.
+
+    Args:
+        network: a classifier, a detector or the multi-task network.
+        description: stored inside; says which of them it is.
+        out: the file.
+        examples: fitted radiographs on which it is compared and measured; gone through twice.
+
+    Raises:
+        ParityError: the file does not answer like the network.
+        SaveError: it cannot be written.
+    """
+    with _draft(network, description, examples) as (draft, parity):
+        before = partial(torch_outputs, network.eval(), description=description)
+        measured = measure(Model(draft, 1).outputs, before, description, examples)
+        _place(draft, out)
+    return Exported(out, _megabytes(out), parity, measured)
+
+
+def write_openvino(
+    network: nn.Module, description: ModelDescription, out: Path, examples: Iterable[Example]
+) -> Exported:
+    """Write an OpenVINO model: ``out`` ending in ``.xml``, its weights beside it in ``.bin``.
+
+    Arguments and errors as in :func:`write_onnx`.
+
+    Raises:
+        ModelError: OpenVINO is not installed.
+        FracturaError: ``out`` does not end in ``.xml``.
+    """
+    openvino = import_openvino(out)
+    if out.suffix != ".xml":
+        raise FracturaError(f"{out}: an OpenVINO model is an .xml file; name it so")
+    with _draft(network, description, examples) as (draft, _):
+        graph = openvino.convert_model(str(draft))
+        graph.set_rt_info(description.to_json(), [METADATA_KEY])
+        graph.set_rt_info(sha256(draft.read_bytes()).hexdigest(), ["source_sha256"])
+        made = draft.with_suffix(".xml")
+        openvino.save_model(graph, str(made), compress_to_fp16=False)
+        model = Model(made, 1)
+        parity = check_parity(network, model, _images(examples, COMPARED))
+        measured = measure(model.outputs, Model(draft, 1).outputs, description, examples)
+        weights = out.with_suffix(".bin")
+        out.unlink(missing_ok=True)
+        _place(made.with_suffix(".bin"), weights)
+        _place(made, out)
+    return Exported(out, _megabytes(out, weights), parity, measured)
+
+
+def write_int8(
+    network: nn.Module, description: ModelDescription, out: Path, examples: Iterable[Example]
+) -> Exported:
+    """Write an ONNX file with 8-bit weights and activations.
+
+    Arguments and errors as in :func:`write_onnx`; the examples also set the activations' ranges.
+
+    Raises:
+        FracturaError: a figure falls by more than :data:`LARGEST_LOSS`, or the examples do not
+            tell.
+    """
+    with _draft(network, description, examples) as (draft, parity):
+        small = draft.with_name("int8.onnx")
+        quantise(draft, small, _images(examples, CALIBRATED))
+        describe(small, description)
+        after, before = Model(small, 1), Model(draft, 1)
+        measured = measure(after.outputs, before.outputs, description, examples)
+        _check_loss(measured, description)
+        _place(small, out)
+    return Exported(out, _megabytes(out), parity, measured)
+
+
+@contextmanager
+def _draft(
+    network: nn.Module, description: ModelDescription, examples: Iterable[Example]
+) -> Iterator[tuple[Path, Parity]]:
+    """A float32 ONNX file that answers like the network, for as long as the block lasts."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "float32.onnx"
+        if isinstance(network, FractureNetwork):
+            export_onnx(network, description.fit, path)
+        elif description.task == "detection":
+            export_detector(network, description.fit, path)
+        else:
+            export_classifier(network, description.fit, path)
+        describe(path, description)
+        yield path, check_parity(network, Model(path, 1), _images(examples, COMPARED))
+
+
+def _images(examples: Iterable[Example], number: int) -> Iterator[Any]:
+    return (example.images for example in islice(examples, number))
+
+
+def _check_loss(measured: Measured, description: ModelDescription) -> None:
+    if not measured.figures_before:
+        raise FracturaError(
+            f"int8 of {description.name} cannot be judged: the radiographs are all of one class; "
+            "give others, or export as onnx"
+        )
+    for name, before in measured.figures_before.items():
+        after = measured.figures[name]
+        if not after >= before - LARGEST_LOSS[name]:
+            raise FracturaError(
+                f"int8 takes {name} of {description.name} from {before:.3f} to {after:.3f} on "
+                f"{measured.radiographs} radiographs, more than {LARGEST_LOSS[name]}; nothing was "
+                "written, export as onnx or openvino"
+            )
+
+
+def _place(made: Path, out: Path) -> None:
+    with made.open("rb") as source, whole_file(out) as target:
+        copyfileobj(source, target)
+
+
+def _megabytes(*paths: Path) -> float:
+    return sum(path.stat().st_size for path in paths) / 1e6

@@ -1,0 +1,65 @@
+"""What Lightning reads from, the same for every kind of network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning
+
+from fractura.errors import FracturaError
+from fractura.training.data.batch import Label
+from fractura.training.data.loader import training_loader, whole_loader
+from fractura.training.data.plan import Plan
+from fractura.training.data.store import Store
+from fractura.training.material import Material
+from fractura.training.recipe import Recipe
+
+
+class Loaders(lightning.LightningDataModule):
+    """A fresh training loader every epoch; every process reads its own part."""
+
+    def __init__(
+        self,
+        store: Store,
+        labels: Sequence[Label],
+        material: Material,
+        recipe: Recipe,
+        workers: int,
+    ) -> None:
+        super().__init__()
+        self.store = store
+        self.plan = Plan(labels, store, recipe)
+        self.validation = [record for part in material.sets.values() for record in part]
+        self.recipe = recipe
+        self.workers = workers
+
+    def train_dataloader(self) -> Any:
+        trainer = self.trainer
+        assert trainer is not None
+        return training_loader(
+            self.store,
+            self.plan,
+            trainer.current_epoch,
+            self.recipe,
+            self.workers,
+            trainer.global_rank,
+            trainer.world_size,
+        )
+
+    def val_dataloader(self) -> Any:
+        trainer = self.trainer
+        assert trainer is not None
+        if len(self.validation) < trainer.world_size:
+            raise FracturaError(
+                f"{len(self.validation)} radiographs to validate on cannot be shared by "
+                f"{trainer.world_size} processes; take fewer processes"
+            )
+        return whole_loader(
+            self.validation,
+            self.recipe.data.fit,
+            self.workers,
+            trainer.global_rank,
+            trainer.world_size,
+            self.recipe.loop.batch,
+        )

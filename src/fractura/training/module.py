@@ -1,0 +1,162 @@
+"""The Lightning module: steps, rates and validation, the same for every kind of network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fractura.datasets.record import Record
+from fractura.errors import FracturaError
+from fractura.training.data.batch import Batch
+from fractura.training.data.loader import Whole
+from fractura.training.figures import figures
+from fractura.training.optimise import make_optimiser, make_schedule
+from fractura.training.recipe import Recipe
+from fractura.training.tasks.learner import Learner, Raw
+
+
+class Training(lightning.LightningModule):
+    """Trains a network by a recipe and validates on named lists of radiographs.
+
+    Args:
+        network: to be trained.
+        learner: of the network's kind.
+        recipe: of the run.
+        classes: names, in the order of the logits.
+        class_weights: ``[C]``.
+        sets: radiographs to validate on, by name; the validation loader reads them one list
+            after the other, and ``Whole.index`` counts through all.
+    """
+
+    class_weights: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        learner: Learner,
+        recipe: Recipe,
+        classes: Sequence[str],
+        class_weights: Tensor,
+        sets: Mapping[str, Sequence[Record]],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.learner = learner
+        self.recipe = recipe
+        self.classes = tuple(classes)
+        self.sets = sets
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.raws: list[Raw] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Freeze the pretrained layers in the first phase, and thaw them after it."""
+        frozen = self.current_epoch < self.recipe.frozen.epochs
+        self.network.freeze(frozen)  # type: ignore[operator]
+        self.network.train()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        # What is random in a step follows from its place alone, so that a resumed run draws the
+        # same.
+        place = (self.recipe.loop.seed, self.current_epoch, index, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+        terms = self.learner.losses(self.network, batch, self.recipe, self.class_weights)
+        loss = torch.stack(list(terms.values())).sum()
+        finite = math.isfinite(loss.item())
+        if not self.trainer.strategy.reduce_boolean_decision(finite):
+            raise self._diverged(f"the loss is {loss.item()}", f", batch {index + 1}")
+        means = {"loss_epoch": loss, **{f"loss/{name}": term for name, term in terms.items()}}
+        self.log_dict(
+            means, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.images)
+        )
+        self.log("loss", loss, on_step=True, on_epoch=False, prog_bar=True)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """See that no broken weights get into a checkpoint."""
+        self._refuse_broken_weights()
+
+    def on_validation_epoch_start(self) -> None:
+        """All processes validate with the first one's batch statistics, which are what is saved."""
+        if self.trainer.world_size > 1:
+            for buffer in self.network.buffers():
+                torch.distributed.broadcast(buffer, 0)
+        self._refuse_broken_weights()
+
+    def _refuse_broken_weights(self) -> None:
+        tensors = self.network.state_dict().values()
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+            raise self._diverged("the network's weights are no longer finite", "")
+
+    def _diverged(self, what: str, place: str) -> FracturaError:
+        return FracturaError(
+            f"{what} in epoch {self.current_epoch + 1}{place}; lower optimiser.head_rate and "
+            "optimiser.backbone_rate, set loop.clip, or use loop.precision=fp32, and go on with "
+            "--resume"
+        )
+
+    def validation_step(self, wholes: list[Whole], index: int) -> None:
+        with torch.autocast(self.device.type, enabled=False):
+            self.raws += self.learner.read(self.network, wholes)
+
+    def on_validation_epoch_end(self) -> None:
+        raws = sorted(self._gathered(), key=lambda raw: raw.index)
+        self.raws = []
+        count = sum(len(records) for records in self.sets.values())
+        if [raw.index for raw in raws] != list(range(count)):
+            raise RuntimeError("the processes did not read every radiograph once")
+        start = 0
+        for name, records in self.sets.items():
+            part = raws[start : start + len(records)]
+            start += len(records)
+            values = figures(part, records, self.recipe.task, self.classes)
+            self.log_dict({f"{name}/{key}": value for key, value in values.items()})
+
+    def _gathered(self) -> list[Raw]:
+        world = self.trainer.world_size
+        if world == 1:
+            return self.raws
+        parts: list[list[Raw]] = [[] for _ in range(world)]
+        torch.distributed.all_gather_object(parts, self.raws)
+        return [raw for part in parts for raw in part]
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, index: int) -> Any:
+        """Radiographs to validate on stay where they are; ``read`` moves their pixels."""
+        return (
+            batch
+            if isinstance(batch, list)
+            else super().transfer_batch_to_device(batch, device, index)
+        )
+
+    def configure_optimizers(self) -> Any:
+        stages = self.network.stages()  # type: ignore[operator]
+        optimiser = make_optimiser(stages, self.recipe.optimiser)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = make_schedule(optimiser, self.recipe, steps)
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A resumed run takes its rates and decay from the recipe, which may have been changed."""
+        stages = self.network.stages()  # type: ignore[operator]
+        fresh = make_optimiser(stages, self.recipe.optimiser).param_groups
+        (schedule,) = checkpoint["lr_schedulers"]
+        schedule["base_lrs"] = [group["lr"] for group in fresh]
+        (optimiser,) = checkpoint["optimizer_states"]
+        for group, new in zip(optimiser["param_groups"], fresh, strict=True):
+            group["initial_lr"] = new["lr"]
+            group |= {name: new[name] for name in new if name not in ("params", "lr")}
+
+    def on_train_start(self) -> None:
+        """The first step after a resumption already has the recipe's rates."""
+        schedule: Any = self.lr_schedulers()
+        rates = zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+        for group, (rate, factor) in zip(schedule.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * factor(schedule.last_epoch)

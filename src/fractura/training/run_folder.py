@@ -1,0 +1,118 @@
+"""The folder that a recipe produced."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fractura.errors import FracturaError
+from fractura.imaging.save import write_whole
+from fractura.training.recipe import Recipe, read_recipe, recipe_yaml
+
+if TYPE_CHECKING:
+    from torch import nn
+
+RECIPE, INFO, SPLIT = "recipe.yaml", "run.json", "split.json"
+WEIGHTS, SCORECARD, PREDICTIONS = "weights.safetensors", "scorecard.json", "predictions.csv"
+LAST, BEST = "last.ckpt", "best.ckpt"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or running training.
+
+    Attributes:
+        folder: where it lies.
+        recipe: as resolved.
+        info: ``run.json``: manifest path and hash, classes, counts, seed, versions, revision,
+            parameters, and once trained ``seconds``, ``epochs``, ``images_per_second``.
+        split: ids of the records of ``train``, ``fold`` and ``valid``.
+    """
+
+    folder: Path
+    recipe: Recipe
+    info: Mapping[str, Any]
+    split: Mapping[str, list[str]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in the order of the logits."""
+        return tuple(self.info["classes"])
+
+
+def read_run(folder: Path) -> Run:
+    """Read what a run is; its weights may not be there yet.
+
+    Raises:
+        FracturaError: the folder is no run.
+    """
+    try:
+        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
+        split = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FracturaError(
+            f"{folder} is not a run; give a folder that fractura train wrote"
+        ) from error
+    return Run(folder, read_recipe(folder / RECIPE), info, split)
+
+
+def load_network(run: Run) -> nn.Module:
+    """The run's best network, averaged where the recipe averages, in evaluation mode.
+
+    Raises:
+        FracturaError: the run has no weights yet, or they are another network's.
+    """
+    from safetensors.torch import load_file
+
+    from fractura.training.tasks import learner
+
+    weights = run.folder / WEIGHTS
+    if not weights.is_file():
+        raise FracturaError(
+            f"{run.folder} has no {WEIGHTS} yet; train it on with fractura train --resume"
+        )
+    model = run.recipe.model.model_copy(update={"pretrained": "none"})
+    recipe = run.recipe.model_copy(update={"model": model})
+    network = learner(recipe).build(recipe, len(run.classes))
+    try:
+        network.load_state_dict(load_file(weights))
+    except (RuntimeError, ValueError) as error:
+        raise FracturaError(f"{weights} does not fit the run's {RECIPE}; train again") from error
+    return network.eval()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, whole or not at all."""
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write the resolved recipe."""
+    write_whole(folder / RECIPE, recipe_yaml(recipe).encode())
+
+
+def revision() -> str:
+    """The git revision of the working folder, or ``unknown``."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "--verify", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return "unknown"
+    return found.stdout.strip() or "unknown"
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages on which results depend."""
+    found = {}
+    for name in ("fractura", "torch", "torchvision", "timm", "monai", "lightning", "onnx"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,90 @@
+"""A picture of what a network says of a few radiographs, beside the truth."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import nn
+
+from fractura.datasets.record import Record
+from fractura.imaging.fit import FitParameters
+from fractura.imaging.save import write_whole
+from fractura.training.data.loader import Whole
+from fractura.training.figures import probabilities, true_classes
+from fractura.training.recipe import Recipe
+from fractura.training.tasks.learner import Learner, Raw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = 4
+SHOWN = 12
+BOXES = 3
+TRUE, FOUND = "#1a9850", "#e66101"
+
+
+def choose(records: Sequence[Record], truth: Sequence[int], count: int = SHOWN) -> list[int]:
+    """Indices of about equally many radiographs of each class, the first of each."""
+    places: dict[int, list[int]] = {}
+    for index, one in enumerate(truth):
+        places.setdefault(int(one), []).append(index)
+    rounds = [
+        place[turn]
+        for turn in range(max(map(len, places.values())))
+        for place in places.values()
+        if turn < len(place)
+    ]
+    return sorted(rounds[:count])
+
+
+def draw_samples(
+    network: nn.Module,
+    learner: Learner,
+    recipe: Recipe,
+    records: Sequence[Record],
+    wholes: Sequence[Whole],
+    classes: Sequence[str],
+    path: Path,
+) -> None:
+    """Read the radiographs and write a sheet of them as PNG.
+
+    True boxes are green, the three best found ones orange; a title is red where the class is
+    wrong.
+    """
+    from matplotlib.figure import Figure
+
+    network.eval()
+    raws = learner.read(network, wholes)
+    share = probabilities(raws)
+    truth = true_classes(records, recipe.task, classes)
+    rows = -(-len(records) // COLUMNS)
+    figure = Figure(figsize=(3.2 * COLUMNS, 3.6 * rows), layout="constrained")
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for panel in panels:
+        panel.set_axis_off()
+    for panel, raw, whole, one, shares in zip(panels, raws, wholes, truth, share, strict=False):
+        _panel(panel, raw, whole, recipe.data.fit)
+        called = int(shares.argmax())
+        panel.set_title(
+            f"truth: {classes[one]}\n{classes[called]} {shares[called]:.2f}",
+            fontsize=9,
+            color="black" if called == one else "#b2182b",
+        )
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=90, format="png")
+    write_whole(path, buffer.getvalue())
+
+
+def _panel(panel: Axes, raw: Raw, whole: Whole, fit: FitParameters) -> None:
+    from matplotlib.patches import Rectangle
+
+    pixels = np.clip(whole.image[0, 0].numpy() * fit.std + fit.mean, 0, 1)
+    panel.imshow(pixels, cmap="gray", vmin=0, vmax=1)
+    for boxes, colour in ((raw.boxes[:BOXES], FOUND), (raw.truths, TRUE)):
+        for x_min, y_min, x_max, y_max in np.asarray(boxes, float).tolist():
+            size = (x_max - x_min, y_max - y_min)
+            panel.add_patch(Rectangle((x_min, y_min), *size, fill=False, color=colour, lw=1.2))

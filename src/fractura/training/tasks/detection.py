@@ -1,0 +1,52 @@
+"""torchvision's detectors: boxes around fractures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fractura.models.detectors import Detector, build_detector
+from fractura.reading.decode import Candidates, score_logits
+from fractura.training.data.batch import Batch
+from fractura.training.data.loader import Whole
+from fractura.training.recipe import Recipe, Task
+from fractura.training.tasks.learner import Learner, Raw
+
+
+def build(recipe: Recipe, classes: int) -> nn.Module:
+    """A detector of one class, fracture."""
+    return build_detector(
+        recipe.model.name, pretrained=recipe.model.pretrained, side=recipe.data.fit.long_side
+    )
+
+
+def losses(
+    network: Detector, batch: Batch, recipe: Recipe, class_weights: Tensor
+) -> dict[str, Tensor]:
+    """The detector's own terms."""
+    terms: dict[str, Tensor] = network(batch.images, batch.boxes)
+    return terms
+
+
+def read(network: Detector, wholes: Sequence[Whole]) -> list[Raw]:
+    """Boxes; the radiograph's logit is that of its best box."""
+    device = next(network.parameters()).device
+    found = network(torch.cat([whole.image for whole in wholes]).to(device))
+    raws = []
+    for whole, item in zip(wholes, found, strict=True):
+        logits = score_logits(item.scores.cpu().numpy())
+        seen = Candidates(item.boxes.cpu().numpy(), logits)
+        image = np.array([0.0, seen.best])
+        raws.append(Raw(whole.index, image, seen.boxes, logits.astype(np.float64), whole.boxes))
+    return raws
+
+
+def monitor(task: Task) -> str:
+    """AP50 with normals counted."""
+    return "valid/ap50"
+
+
+LEARNER = Learner(("detection",), build, losses, read, monitor)

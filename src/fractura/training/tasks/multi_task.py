@@ -1,0 +1,58 @@
+"""The network that ships: boxes, image probability and region in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fractura.models.network import FractureNetwork, load_backbone
+from fractura.reading.decode import decode
+from fractura.training.data.batch import Batch
+from fractura.training.data.loader import Whole
+from fractura.training.objective import Targets, objective
+from fractura.training.recipe import Recipe, Task
+from fractura.training.tasks.learner import Learner, Raw
+
+
+def build(recipe: Recipe, classes: int) -> nn.Module:
+    """The multi-task network; ``pretrained`` is torchvision's ``mobilenet_v2``."""
+    network = FractureNetwork(recipe.model.channels)
+    if recipe.model.pretrained != "none":
+        load_backbone(network, recipe.model.pretrained)
+    if recipe.model.freeze_stem:
+        network.freeze_early()
+    return network
+
+
+def losses(
+    network: FractureNetwork, batch: Batch, recipe: Recipe, class_weights: Tensor
+) -> dict[str, Tensor]:
+    """Heat map, boxes, image and region; see :mod:`fractura.training.objective`."""
+    images = batch.images.contiguous(memory_format=torch.channels_last)
+    targets = Targets(batch.boxes, batch.fractured, batch.regions, batch.weight)
+    return objective(network(images), targets)
+
+
+def read(network: FractureNetwork, wholes: Sequence[Whole]) -> list[Raw]:
+    """One radiograph at a time, since their shapes differ."""
+    device = next(network.parameters()).device
+    raws = []
+    for whole in wholes:
+        output = network(whole.image.to(device))
+        found = decode(output.scores[0].cpu().numpy(), output.boxes[0].cpu().numpy())
+        logits = np.array([0.0, float(output.image)])
+        raws.append(
+            Raw(whole.index, logits, found.boxes, found.logits.astype(np.float64), whole.boxes)
+        )
+    return raws
+
+
+def monitor(task: Task) -> str:
+    """AP50 with normals counted."""
+    return "valid/ap50"
+
+
+LEARNER = Learner(("multi-task",), build, losses, read, monitor)

@@ -1,0 +1,88 @@
+"""Calibration and operating points, against known answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fractura.errors import FracturaError
+from fractura.reading.calibration import Calibration
+from fractura.training.calibrate import (
+    NO_BOXES,
+    calibrate_classes,
+    calibrate_fractures,
+    choose_operating_points,
+    probability_thresholds,
+)
+from fractura.training.tasks.learner import Raw
+
+Array = NDArray[np.float64]
+BOX = np.array([[0, 0, 10, 10]], np.float32)
+NOTHING = np.zeros((0, 4), np.float32)
+
+
+def raw(logits: Array, boxes: Sequence[float] = (), true: bool = False) -> Raw:
+    place = BOX + 50
+    return Raw(
+        0, logits, np.repeat(place, len(boxes), 0), np.array(boxes), BOX if true else NOTHING
+    )
+
+
+def test_platt_finds_the_weights_that_made_the_labels() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 3, 40_000)
+    labels = random.random(40_000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))
+    raws = [raw(np.array([0.25, logit + 0.25])) for logit in logits]
+    found = calibrate_fractures(raws, labels, boxes=False)
+    assert (found.image_weight, found.image_bias) == pytest.approx((0.5, -1), abs=0.05)
+    assert (found.box_weight, found.box_bias) == (1.0, 0.0)
+
+
+def test_temperature_finds_the_one_that_made_the_labels() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 4, (20_000, 3))
+    share = np.exp(logits / 2.5)
+    share /= share.sum(1, keepdims=True)
+    truth = (random.random(20_000)[:, None] > share.cumsum(1)).sum(1).clip(max=2)
+    found = calibrate_classes([raw(row) for row in logits], truth)
+    assert 1 / found.image_weight == pytest.approx(2.5, rel=0.05)
+
+
+def test_one_class_or_no_hit_cannot_be_calibrated() -> None:
+    raws = [raw(np.array([0, 1.0]), [1.0], true=True), raw(np.array([0, -1.0]))]
+    with pytest.raises(FracturaError, match="needs fractured and normal"):
+        calibrate_fractures(raws, np.array([True, True]), boxes=False)
+    with pytest.raises(FracturaError, match="hits a fracture; train longer"):
+        calibrate_fractures(raws, np.array([True, False]), boxes=True)
+
+
+def test_thresholds_reach_their_shares() -> None:
+    random = np.random.default_rng(1)
+    fractured = random.random(500) < 0.4
+    probability = np.clip(random.normal(0.35 + 0.3 * fractured, 0.2), 0, 1)
+    suspicious, definite = probability_thresholds(probability, fractured)
+    assert (probability[fractured] >= suspicious).mean() >= 0.9
+    assert (probability[fractured] > suspicious + 0.02).mean() < 0.9
+    assert (probability[~fractured] >= definite).mean() < 0.05
+    assert suspicious <= definite
+
+
+def test_boxes_bring_as_many_false_alarms_as_asked() -> None:
+    random = np.random.default_rng(2)
+    scores = [np.sort(random.normal(0, 1, 3))[::-1] for _ in range(100)]
+    raws = [
+        raw(np.array([0.0, 2.0 if index % 2 else -2.0]), list(one), bool(index % 2))
+        for index, one in enumerate(scores)
+    ]
+    fractured = np.arange(100) % 2 == 1
+    calibration = Calibration(1.0, 0.0, 1.0, 0.0)
+    points = choose_operating_points(raws, fractured, calibration)
+    wrong = calibration.box_scores(np.concatenate(scores).astype(np.float32))
+    for point, rate in ((points.high_sensitivity, 0.5), (points.high_specificity, 0.1)):
+        assert (wrong >= point.box_score).sum() / len(raws) == pytest.approx(rate, abs=0.011)
+    silent = [raw(np.array([0.0, 1.0]), true=True), raw(np.array([0.0, -1.0]))]
+    quiet = choose_operating_points(silent, np.array([True, False]), calibration)
+    assert quiet.high_sensitivity.box_score == NO_BOXES
