@@ -114,3 +114,10 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(fractura, tmp_path):
         assert result.exit_code in (1, 2)
         assert "file/below" in result.output
         assert "Traceback" not in result.output
+
+
+def test_models_lists_what_can_be_trained(fractura):
+    from fractura.models.registry import CLASSIFIERS, DETECTORS
+
+    result = fractura("models", "--architectures")
+    assert {*CLASSIFIERS, *DETECTORS, "fractura"} <= set(result.stdout.split())

@@ -20,13 +20,20 @@ def models(
             "--card", help="Print the model cards: data, licence, figures, limits, intended use."
         ),
     ] = False,
+    architectures: Annotated[
+        bool, typer.Option("--architectures", help="List the networks that can be trained.")
+    ] = False,
 ) -> None:
     """Say which models ship with the package, and what is known of them.
 
     \b
     fractura models
     fractura models --card
+    fractura models --architectures
     """
+    if architectures:
+        _show_architectures()
+        return
     from fractura.reading.model import Model, model_path, shipped_models
 
     for name in shipped_models():
@@ -40,6 +47,19 @@ def models(
         for label, value in _facts(description):
             show(f"  {label:<18} {printable(value)}")
         show("  figures, limits    fractura models --card")
+
+
+def _show_architectures() -> None:
+    from fractura.models.registry import CLASSIFIERS, DETECTORS, MULTI_TASK
+
+    for kind, names in (
+        ("classifiers", (*CLASSIFIERS, "any other model of timm, by timm's name")),
+        ("detectors", DETECTORS),
+        ("multi-task", (MULTI_TASK,)),
+    ):
+        show(f"{kind}:")
+        for name in names:
+            show(f"  {name}")
 
 
 def _facts(description: ModelDescription) -> list[tuple[str, str]]:
