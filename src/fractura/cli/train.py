@@ -56,7 +56,7 @@ def train(
         bool, typer.Option("--tensorboard", help="Write TensorBoard events into the run folder.")
     ] = False,
     mlflow: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Log to an MLflow server or folder.")
+        str | None, typer.Option(metavar="ADDRESS", help="Log to an MLflow tracking server.")
     ] = None,
 ) -> None:
     """Train a model by a recipe.

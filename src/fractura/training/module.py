@@ -74,7 +74,7 @@ class Training(lightning.LightningModule):
         self.log_dict(
             means, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.images)
         )
-        self.log("loss", loss, on_step=True, on_epoch=False, prog_bar=True)
+        self.log("loss_step", loss, on_step=True, on_epoch=False, prog_bar=True)
         return loss
 
     def on_train_epoch_end(self) -> None:

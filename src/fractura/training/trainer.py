@@ -42,7 +42,7 @@ class Machine:
         accelerator, devices, nodes: Lightning's; several CPU devices are processes.
         cache: folder of decoded radiographs, shared by runs.
         tensorboard: write event files into the run folder.
-        mlflow: address of a tracking server or folder.
+        mlflow: address of a tracking server.
     """
 
     workers: int = 1
@@ -161,7 +161,11 @@ def _loggers(recipe: Recipe, out: Path, machine: Machine) -> list[Any]:
 
         try:
             mlflow = MLFlowLogger(recipe.name, out.name, machine.mlflow)
+            _ = mlflow.experiment
         except ModuleNotFoundError as error:
             raise FracturaError("--mlflow needs MLflow: pip install mlflow-skinny") from error
+        except Exception as error:
+            reason = str(error).split(". ")[0]
+            raise FracturaError(f"--mlflow {machine.mlflow} does not work: {reason}") from error
         loggers.append(mlflow)
     return loggers
