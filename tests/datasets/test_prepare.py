@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from fractura.datasets.manifest import Intake, Manifest
-from fractura.datasets.prepare import Settings, measure_speed, prepare, write_dropped
+from fractura.datasets.prepare import Settings, measure_speed, prepare
 from fractura.datasets.record import Annotation, Record
+from fractura.datasets.storage import write_dropped
 from fractura.errors import FracturaError
 from fractura.findings import Box
 from fractura.imaging.fit import resize

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -16,8 +14,8 @@ from fractura.datasets.journal import Journal, UnusableFileError
 from fractura.datasets.manifest import Intake, Manifest, ManifestError, check_record
 from fractura.datasets.record import Dropped, Record
 from fractura.datasets.sources.source import Options, Source, SourceError
-from fractura.datasets.storage import check_target, write_manifest
-from fractura.imaging.save import make_folder, write_whole
+from fractura.datasets.storage import check_target, write_dropped, write_manifest
+from fractura.imaging.save import make_folder
 from fractura.reading.stream import map_in_order, processors
 
 Progress = Callable[[Iterable[Any], int | None, str], Iterable[Any]]
@@ -85,7 +83,7 @@ def build(
                     name, source.name, source.address, licence, len(taken), len(kept), dict(reasons)
                 )
             )
-    _write_dropped(dropped_path(out), dropped)
+    write_dropped(dropped_path(out), dropped)
     if not records:
         raise ManifestError(
             f"no record is left to write, see {dropped_path(out)}: "
@@ -167,14 +165,3 @@ def _complete(request: Request, journal: Journal, item: Record | Dropped) -> Rec
         split=item.split or item.official_split,
         notes=tuple(notes),
     )
-
-
-def _write_dropped(path: Path, dropped: Sequence[tuple[str, Dropped]]) -> None:
-    if not dropped:
-        path.unlink(missing_ok=True)
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("source", "what", "reason"))
-    writer.writerows((name, item.what, item.reason) for name, item in dropped)
-    write_whole(path, text.getvalue().encode(errors="backslashreplace"))

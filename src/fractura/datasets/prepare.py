@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -31,7 +29,7 @@ from fractura.errors import (
 from fractura.findings import Box
 from fractura.imaging.fit import resize
 from fractura.imaging.load import load, load_bytes
-from fractura.imaging.save import make_folder, save_png, to_16_bit, write_whole
+from fractura.imaging.save import make_folder, save_png, to_16_bit
 from fractura.reading.stream import map_in_order, processors
 
 SAMPLE = 200
@@ -153,18 +151,6 @@ def prepare(
         sum(item.bytes_before for item in done),
         sum(item.bytes_after for item in done),
     )
-
-
-def write_dropped(path: Path, dropped: Sequence[tuple[str, Dropped]]) -> None:
-    """A table of what was left out and why; no table if nothing was."""
-    if not dropped:
-        path.unlink(missing_ok=True)
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("source", "what", "reason"))
-    writer.writerows((source, item.what, item.reason) for source, item in dropped)
-    write_whole(path, text.getvalue().encode(errors="backslashreplace"))
 
 
 def measure_speed(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fractura.datasets.manifest import SCHEMA_VERSION, Intake, Manifest, ManifestError, check_record
-from fractura.datasets.record import FIELDS, Annotation, Record
+from fractura.datasets.record import FIELDS, Annotation, Dropped, Record
 from fractura.errors import FracturaError
 from fractura.imaging.save import make_folder, whole_file, write_whole
 
@@ -344,3 +344,15 @@ _FORMS = {
     "annotations": "a JSON list of marks",
     "extra": "a JSON object of texts",
 }
+
+
+def write_dropped(path: Path, dropped: Sequence[tuple[str, Dropped]]) -> None:
+    """A table of what was left out and why; no table if nothing was."""
+    if not dropped:
+        path.unlink(missing_ok=True)
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("source", "what", "reason"))
+    writer.writerows((source, item.what, item.reason) for source, item in dropped)
+    write_whole(path, text.getvalue().encode(errors="backslashreplace"))

@@ -10,9 +10,8 @@ import numpy as np
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
-from fractura.evaluation.detection import match
 from fractura.evaluation.run_scorecard import Cost, Provenance, detection_scorecard
-from fractura.evaluation.scorecard import cluster
+from fractura.evaluation.scorecard import cluster, match_reading
 from fractura.findings import Reading
 from fractura.reading.model import ModelDescription, model_path
 from fractura.reading.reader import Reader
@@ -39,28 +38,21 @@ def measure_model(
     description = reader.description
     if description.task not in ("multi-task", "detection"):
         raise FracturaError(f"{model} finds no boxes; give the run folder that it comes from")
-    readings = [reader.read_file(record.path, all_findings=True) for record in records]
-    fractured = np.array([record.fractured for record in records])
-    if None in fractured.tolist():
+    if any(record.fractured is None for record in records):
         raise FracturaError("a label does not tell whether there is a fracture; leave it out")
-    pairs = [_boxes(record, reading) for record, reading in zip(records, readings, strict=True)]
+    readings = [reader.read_file(record.path, all_findings=True) for record in records]
+    pairs = list(zip(records, readings, strict=True))
     return detection_scorecard(
         [record.id for record in records],
         [cluster(record) for record in records],
         np.array([reading.probability for reading in readings]),
-        fractured.astype(bool),
-        {overlap: [match(*pair, overlap) for pair in pairs] for overlap in OVERLAPS},
+        np.array([record.fractured is True for record in records]),
+        {overlap: [match_reading(*pair, overlap) for pair in pairs] for overlap in OVERLAPS},
         task=description.task,
         split=split,
         cost=_cost(model, description, readings),
         provenance=_provenance(description, manifest),
     )
-
-
-def _boxes(record: Record, reading: Reading) -> tuple[Any, Any, Any]:
-    boxes = np.array([item.box.as_list() for item in reading.findings]).reshape(-1, 4)
-    truths = np.array([mark.box.as_list() for mark in record.fractures]).reshape(-1, 4)
-    return boxes, np.array([item.score for item in reading.findings]), truths
 
 
 def _cost(model: str | Path, description: ModelDescription, readings: Iterable[Reading]) -> Cost:

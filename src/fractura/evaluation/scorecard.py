@@ -10,7 +10,7 @@ import numpy as np
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
-from fractura.evaluation.detection import match, pooled_average_precision
+from fractura.evaluation.detection import Matches, match, pooled_average_precision
 from fractura.evaluation.image import auroc, brier, calibration_error, sensitivity, specificity
 from fractura.evaluation.interval import Estimate, cluster_bootstrap
 from fractura.findings import Reading
@@ -45,7 +45,9 @@ def scorecard(
     scores = np.array([reading.probability for reading in read])
     definite = np.array([reading.decision == "fracture" for reading in read])
     suspicious = np.array([reading.decision != "no fracture" for reading in read])
-    matches = [_match(record, reading) for record, reading in zip(records, read, strict=True)]
+    matches = [
+        match_reading(record, reading) for record, reading in zip(records, read, strict=True)
+    ]
     region_known = np.array([len(record.regions) == 1 for record in records])
     region_right = np.array(
         [reading.region in record.regions for record, reading in zip(records, read, strict=True)]
@@ -90,7 +92,9 @@ def cluster(record: Record) -> str:
     return record.id
 
 
-def _match(record: Record, reading: Reading) -> Any:
+def match_reading(record: Record, reading: Reading, overlap: float = 0.5) -> Matches:
+    """A reading's findings against the record's fractures; see ``detection.match``."""
     boxes = np.array([item.box.as_list() for item in reading.findings]).reshape(-1, 4)
     truths = np.array([mark.box.as_list() for mark in record.fractures]).reshape(-1, 4)
-    return match(boxes, np.array([item.score for item in reading.findings]), truths)
+    scores = np.array([item.score for item in reading.findings])
+    return match(boxes, scores, truths, overlap)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractura.findings import Decision, Finding
+
+Logits = TypeVar("Logits", np.float32, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,12 @@ class OperatingPoints:
             return ()
         smallest = self.high_sensitivity.box_score
         return tuple(finding for finding in findings if finding.score >= smallest)
+
+
+def softmax(logits: NDArray[Logits]) -> NDArray[Logits]:
+    """Probabilities ``[..., C]`` of logits ``[..., C]``, in their precision; they sum to 1."""
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
 
 
 def sigmoid(logit: float) -> float:

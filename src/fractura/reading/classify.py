@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fractura.errors import ModelError
 from fractura.imaging.fit import fit
 from fractura.imaging.radiograph import Radiograph
-from fractura.reading.calibration import Calibration
+from fractura.reading.calibration import Calibration, softmax
 from fractura.reading.model import Model
 
 
@@ -55,5 +55,4 @@ def probabilities(logits: NDArray[np.float32], calibration: Calibration) -> NDAr
         scaled = np.stack([np.zeros_like(odds), odds], axis=-1)
     else:
         scaled = scaled * calibration.image_weight
-    shares: NDArray[np.float64] = np.exp(scaled - scaled.max(-1, keepdims=True))
-    return np.asarray(shares / shares.sum(-1, keepdims=True))
+    return softmax(scaled)

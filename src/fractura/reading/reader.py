@@ -18,6 +18,7 @@ from fractura.findings import Box, Finding, Reading
 from fractura.imaging.fit import Placement, fit
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
+from fractura.reading.calibration import softmax
 from fractura.reading.decode import Candidates, decode
 from fractura.reading.model import DEFAULT_MODEL, Model, ModelDescription, RawOutput
 
@@ -166,8 +167,7 @@ def _heatmap(
 
 
 def _multi_task(raw: RawOutput, description: ModelDescription) -> _Seen:
-    shares = np.exp(raw.regions - raw.regions.max())
-    shares /= shares.sum()
+    shares = softmax(raw.regions)
     region = int(shares.argmax())
     return _Seen(
         image=raw.image,

@@ -15,6 +15,7 @@ from sklearn.metrics import (
 
 from fractura.datasets.record import Record
 from fractura.evaluation.detection import Matches, match, pooled_average_precision
+from fractura.reading.calibration import softmax
 from fractura.training.labels import BOXES, answer
 from fractura.training.recipe import Task
 from fractura.training.tasks.learner import NO_BOXES, NO_LOGITS, Raw
@@ -22,9 +23,7 @@ from fractura.training.tasks.learner import NO_BOXES, NO_LOGITS, Raw
 
 def probabilities(raws: Sequence[Raw]) -> NDArray[np.float64]:
     """Softmax of the logits, ``[n, C]``."""
-    logits = np.stack([raw.logits for raw in raws])
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(powers / powers.sum(1, keepdims=True))
+    return softmax(np.stack([raw.logits for raw in raws]))
 
 
 def true_classes(

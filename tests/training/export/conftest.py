@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,27 +14,17 @@ from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.phantom import make_phantom
 from fractura.models.classifiers import build_classifier
 from fractura.models.detectors import build_detector
-from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
+from fractura.reading.calibration import Calibration
 from fractura.reading.model import ModelDescription
 from fractura.training.export.measure import Example
-
-POINTS = OperatingPoints(OperatingPoint(0.2, 0.05), OperatingPoint(0.7, 0.3))
+from tests.reading.networks import describe as tiny
 
 
 def describe(
     task: str, side: int, classes: tuple[str, ...] = (), calibration: Calibration | None = None
 ) -> ModelDescription:
-    return ModelDescription(
-        name="tiny",
-        version="1",
-        fit=FitParameters(long_side=side, multiple=side),
-        regions=(),
-        calibration=calibration or Calibration(1.0, 0.0, 1.0, 0.0),
-        operating_points=POINTS,
-        provenance={},
-        task=task,
-        classes=classes,
-    )
+    plain = tiny(task, classes, calibration)
+    return replace(plain, fit=FitParameters(long_side=side, multiple=side))
 
 
 def examples(side: int, number: int = 4) -> list[Example]:

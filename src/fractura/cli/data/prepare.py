@@ -45,9 +45,9 @@ def prepare(
     """
     import cv2
 
-    from fractura.datasets.prepare import Settings, measure_speed, write_dropped
+    from fractura.datasets.prepare import Settings, measure_speed
     from fractura.datasets.prepare import prepare as prepare_images
-    from fractura.datasets.storage import check_target, read_manifest, write_manifest
+    from fractura.datasets.storage import check_target, read_manifest, write_dropped, write_manifest
 
     if bits not in (8, 16):
         raise WrongUsageError(f"--bits {bits}: an image is prepared with 8 or 16 bits a pixel")

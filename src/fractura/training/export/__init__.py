@@ -1,16 +1,14 @@
 """From a trained network to a file that needs no torch, checked before it is written."""
 
 from fractura.training.export.convert import describe, export_onnx
-from fractura.training.export.multi_task import load_checkpoint, network_from_onnx, provenance
+from fractura.training.export.multi_task import network_from_onnx
 from fractura.training.export.write import Exported, write_int8, write_onnx, write_openvino
 
 __all__ = [
     "Exported",
     "describe",
     "export_onnx",
-    "load_checkpoint",
     "network_from_onnx",
-    "provenance",
     "write_int8",
     "write_onnx",
     "write_openvino",
