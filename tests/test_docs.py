@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fractura.datasets.manifest import Manifest
+from fractura.datasets.record import FRACTURE, Annotation, Record
+from fractura.datasets.storage import write_manifest
 from fractura.evaluation.predictions import predictions, write_predictions
 from fractura.evaluation.run_scorecard import (
     Cost,
@@ -15,6 +19,7 @@ from fractura.evaluation.run_scorecard import (
     classification_scorecard,
     write_scorecard,
 )
+from fractura.findings import Box, Finding, Reading
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
 
@@ -50,6 +55,40 @@ def write_run(folder: Path) -> None:
     write_predictions(folder / "predictions.csv", {"valid": said})
 
 
+def write_answers(folder: Path) -> None:
+    """A split manifest of forty cases, and readings of them."""
+    records, lines = [], []
+    for number in range(40):
+        fractured = number % 4 == 0
+        box = Box(10, 10, 30, 30)
+        record = Record(
+            id=f"made/{number}.png",
+            path=Path(f"{number}.png"),
+            source="made",
+            label="fracture" if fractured else "no fracture",
+            annotations=(Annotation(FRACTURE, box),) if fractured else (),
+            width=200,
+            height=240,
+            split="valid",
+            group=f"g{number}",
+        )
+        records.append(record)
+        found = (Finding("fracture", 0.2 + number / 80, box),)
+        reading = Reading(
+            f"{number}.png",
+            "",
+            "m 1",
+            200,
+            240,
+            number / 40,
+            "uncertain",
+            found if fractured else (),
+        )
+        lines.append(json.dumps(reading.as_dict()))
+    write_manifest(folder / "split.parquet", Manifest(tuple(records)))
+    (folder / "readings.jsonl").write_text("\n".join(lines))
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_python_block_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -57,6 +96,7 @@ def test_python_block_runs(block: str, tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("wrist.png", "wrist.dcm"):  # a file's content, not its name, says what it is
         save_png(tmp_path / name, to_16_bit(pixels))
     write_run(tmp_path / "runs" / "resnet18")
+    write_answers(tmp_path)
     exec(compile(block, "documentation", "exec"), {"__name__": "documentation"})
 
 

@@ -319,7 +319,7 @@ def test_statistics_page_and_figures(manifest, recwarn):
         "contact-sheet",
     ]
     for figure in figures:
-        image = cv2.imdecode(np.frombuffer(figure.png, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(figure.png(), np.uint8), cv2.IMREAD_COLOR)
         assert image.std() > 10
     assert "1 of them could not be read" in sheet.description
     page = check_page(stats_page(stats, figures))

@@ -60,7 +60,7 @@ def classified(split: str, seed: int = 0, provenance: Provenance = PROVENANCE) -
 def test_pooled_figures_of_counts_equal_those_of_a_list(seed: int) -> None:
     matches = found(seed)[0.5]
     counts = np.random.default_rng(seed).integers(0, 4, (5, len(matches))).astype(float)
-    values = Pool({0.5: matches}).average_precision(counts)[0.5]
+    values = Pool.of({0.5: matches}).average_precision(counts)[0.5]
     for row, value in zip(counts, values, strict=True):
         assert value == pytest.approx(pooled_average_precision(matches, row.astype(int)))
 
@@ -84,7 +84,7 @@ def test_the_free_response_curve_equals_its_definition(seed: int) -> None:
     matches = found(seed)[0.5]
     counts = np.random.default_rng(seed).integers(0, 3, (3, len(matches))).astype(float)
     rates = (0.05, 0.25, 1, 2)
-    values = Pool({0.5: matches}).sensitivity_at(counts, rates, 0.5)
+    values = Pool.of({0.5: matches}).sensitivity_at(counts, rates, 0.5)
     for row, curve in zip(counts, values, strict=True):
         expected = [free_response(matches, row, rate) for rate in rates]
         assert curve == pytest.approx(expected)
@@ -93,7 +93,7 @@ def test_the_free_response_curve_equals_its_definition(seed: int) -> None:
 def test_a_pool_without_boxes() -> None:
     nothing = [Matches(np.zeros(0), np.zeros(0, bool), n) for n in (0, 2)]
     ones = np.ones((1, 2))
-    pool, empty = Pool({0.5: nothing}), Pool({0.5: nothing[:1]})
+    pool, empty = Pool.of({0.5: nothing}), Pool.of({0.5: nothing[:1]})
     assert pool.average_precision(ones)[0.5] == [0]
     assert pool.sensitivity_at(ones, (1,), 0.5) == [[0]]
     assert np.isnan(empty.average_precision(ones[:, :1])[0.5])

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from fractura import __version__
 from fractura.cli import (
+    calibrate,
     compare,
     data,
     demo,
@@ -22,6 +23,7 @@ from fractura.cli import (
     phantom,
     predict,
     recipes,
+    report,
     train,
 )
 from fractura.cli.errors import exit_status, sentence
@@ -56,7 +58,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(detect, demo, enhance, phantom, models),
-    *(recipes, train, evaluate, compare, export, predict),
+    *(recipes, train, evaluate, report, compare, calibrate, export, predict),
 )
 for _module in _COMMANDS:
     app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))

@@ -1,15 +1,18 @@
-"""``fractura evaluate``: measure a model on a split."""
+"""``fractura evaluate``: measure a model, or another system's answers, on a split."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from fractura.cli.errors import WrongUsageError
-from fractura.cli.terminal import show
+from fractura.cli.terminal import NOTICE, show, with_progress
 from fractura.text import printable
+
+STRESSED = 60
 
 
 def evaluate(
@@ -17,64 +20,158 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A run folder; or a shipped model's name or exported file that finds boxes.",
+            help="A shipped model's name, an exported file, a run folder; or what any other "
+            "system said: readings.jsonl, CSV, COCO results, a folder of YOLO text files.",
         ),
     ],
-    manifest: Annotated[Path, typer.Argument(help="The manifest it was trained with, or another.")],
-    split: Annotated[str, typer.Option(metavar="SPLIT", help="valid, test or fold.")] = "test",
+    manifest: Annotated[Path, typer.Argument(help="Labelled radiographs, split.")],
+    split: Annotated[
+        str, typer.Option(metavar="SPLIT", help="valid or test; of a run also fold.")
+    ] = "test",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Scorecard of a shipped or exported model (JSON)."),
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Write the scorecard, the report and everything behind them here.",
+        ),
     ] = None,
+    by: Annotated[
+        Literal["image", "study", "patient"],
+        typer.Option(help="What one case is; the highest of its images' probabilities counts."),
+    ] = "image",
+    choose_on: Annotated[
+        str | None,
+        typer.Option(metavar="SPLIT", help="Choose thresholds and triage on this split."),
+    ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="sensitivity>=0.9, specificity>=0.95, youden or cost=10 (a missed fracture "
+            "costs ten false alarms). Repeatable; goes with --choose-on.",
+        ),
+    ] = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of fractures where the model is to be used, for predictive values.",
+        ),
+    ] = None,
+    without_leaks: Annotated[
+        bool, typer.Option("--without-leaks", help="Leave out what the model has seen.")
+    ] = False,
+    leaky: Annotated[
+        bool,
+        typer.Option("--leaky", help="Measure what the model has seen, and say so in every table."),
+    ] = False,
+    stress: Annotated[
+        int,
+        typer.Option(
+            min=-1,
+            metavar="N",
+            help="Radiographs to read changed in some eighty ways; 0 none, -1 all.",
+        ),
+    ] = STRESSED,
+    samples: Annotated[
+        int, typer.Option(min=100, metavar="N", help="Bootstrap samples of the intervals.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything drawn at random.")] = 0,
 ) -> None:
-    """Measure a model on a split, with 95 % intervals.
+    """Measure a model on a split as a statistical reviewer would, with 95 % intervals.
 
-    A run's figures are added to its scorecard.json, what it said of each radiograph to its
-    predictions.csv. Groups of one picture or patient that the run trained on are refused.
+    With --out DIR it writes scorecard.json, report.html, model-card.md, claim-2024.md,
+    stard-ai.md, predictions.csv, the model's readings.jsonl and gallery/. Without it, it prints
+    the figures, and adds those of a run to the run's own scorecard.
+
+    A split that repeats pictures or patients of the training radiographs is refused.
 
     \b
-    fractura evaluate runs/a split.parquet
+    fractura evaluate fractura-s split.parquet --split valid --out report/
+    fractura evaluate wrist.onnx split.parquet --choose-on valid --prevalence 0.05 --out report/
+    fractura evaluate other.csv split.parquet --split test --out report/
+    fractura evaluate results.json split.parquet --without-leaks --out report/
     fractura evaluate runs/a split.parquet --split valid
-    fractura evaluate fractura-s split.parquet --split valid --out fractura-s.scorecard.json
-    """
-    if Path(model).is_dir():
-        if out:
-            raise WrongUsageError("--out is for model files; a run's scorecard lies in its folder")
-        show_figures(_of_run(Path(model), manifest, split))
-        show(f"Added to {printable(str(Path(model) / 'scorecard.json'))}.")
-        return
-    card = _of_file(model, manifest, split)
-    show_figures(card["splits"][split])
-    if out:
-        from fractura.evaluation.run_scorecard import write_scorecard
 
-        write_scorecard(out, card)
-        show(f"Written to {printable(str(out))}.")
+    Exit status: 0 all is well, 1 it cannot be measured or written, 2 wrong usage.
+    """  # fmt: skip
+    if leaky and without_leaks:
+        raise WrongUsageError("--leaky and --without-leaks contradict each other; choose one")
+    if rule and choose_on is None:
+        raise WrongUsageError("--rule chooses thresholds on another split; name it: --choose-on")
+    if Path(model).is_dir() and (Path(model) / "run.json").is_file():
+        if out is None:
+            show_figures(_add_to_run(Path(model), manifest, split))
+            show(f"Added to {printable(str(Path(model) / 'scorecard.json'))}.")
+            return
+        model = _exported(Path(model), out)
+    from fractura.evaluation.evaluate import Settings
+    from fractura.evaluation.evaluate import evaluate as measure
+
+    settings = Settings(
+        split=split,
+        level=by,
+        choose_on=choose_on,
+        rules=tuple(rule or ()),
+        prevalence=prevalence,
+        leaks="accept" if leaky else "leave out" if without_leaks else "refuse",
+        stressed=0 if out is None else None if stress < 0 else stress,
+        samples=samples,
+        seed=seed,
+    )
+    card = measure(model, manifest, settings, out, with_progress)
+    part = card["splits"][split]
+    if part.get("leak"):
+        show(f"{part['leak']['sentence']}: {'; '.join(part['leak']['reasons'])}", "red")
+    show_figures(part)
+    for note in part.get("notes", ()):
+        show(f"  note: {printable(note)}")
+    if out is not None:
+        from fractura.evaluation.report.page import write_report
+
+        written = write_report(card, split, out, out)
+        show(f"\nWritten to {printable(str(out))}: {', '.join(path.name for path in written)}.")
+    show(NOTICE)
 
 
-def _of_run(run: Path, manifest: Path, split: str) -> dict[str, Any]:
+def _add_to_run(run: Path, manifest: Path, split: str) -> dict[str, Any]:
     from fractura.training.run_folder import read_run
     from fractura.training.score import score
 
     return score(read_run(run), manifest, split)
 
 
-def _of_file(model: str, manifest: Path, split: str) -> dict[str, Any]:
-    from fractura.datasets.storage import read_manifest
-    from fractura.evaluation.model_file import measure_model
+def _exported(run: Path, out: Path) -> str:
+    """The run as a file in ``out``, which is measured as its user would read with it."""
+    from fractura.imaging.save import make_folder
+    from fractura.training.export import write_onnx
+    from fractura.training.export.examples import Validation
+    from fractura.training.export.measure import one_thread
+    from fractura.training.export.write import COMPARED
+    from fractura.training.finish import describe_run
+    from fractura.training.run_folder import load_network, read_run
 
-    table = read_manifest(manifest)
-    records = [record for record in table.records if record.split == split]
-    if not records:
-        raise WrongUsageError(f"{manifest} has no radiograph in split {split}; split it first")
-    return measure_model(model, records, table.content_hash, split)
+    one_thread()
+    trained = read_run(run)
+    network = load_network(trained)
+    make_folder(out)
+    path = out / "model.onnx"
+    write_onnx(network, describe_run(trained), path, Validation(trained, None, COMPARED))
+    if (run / "metrics.csv").is_file():
+        shutil.copyfile(run / "metrics.csv", out / "metrics.csv")
+    return str(path)
 
 
 def show_figures(part: dict[str, Any]) -> None:
     """Print the figures of one split of a scorecard, one a line."""
     for name, figure in part["figures"].items():
+        if figure is None:
+            continue
         words = name.replace("_", " ")
         low, high = figure["low"], figure["high"]
         interval = "" if low is None else f"[{low:.3f}, {high:.3f}]"
         value = "undefined" if figure["value"] is None else f"{figure['value']:.3f} {interval}"
-        show(f"  {words:<26} {value}  (n = {figure['n']:,})")
+        show(f"  {words:<32} {value}  (n = {figure['n']:,})")

@@ -33,33 +33,6 @@ class Figure(Estimate):
     n: int
 
 
-def cluster_bootstrap(
-    statistic: Callable[[NDArray[np.int64]], float],
-    clusters: NDArray[np.integer],
-    *,
-    samples: int = 2000,
-    seed: int = 0,
-) -> Estimate:
-    """Percentile interval of a statistic when whole clusters are drawn with replacement.
-
-    Args:
-        statistic: takes how often each image counts, ``[n]``; ``nan`` where undefined.
-        clusters: cluster of each image, ``[n]``; images of one patient share one.
-        samples: bootstrap samples; those in which the statistic is undefined are left out.
-        seed: of the drawing.
-
-    Source: Field and Welsh 2007, J. R. Statist. Soc. B 69(3), the cluster bootstrap.
-    """
-    names, index = np.unique(clusters, return_inverse=True)
-    random = np.random.default_rng(seed)
-    values = []
-    for _ in range(samples):
-        drawn = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
-        values.append(statistic(drawn[index]))
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return Estimate(statistic(np.ones(len(index), dtype=np.int64)), float(low), float(high))
-
-
 def bootstrap_counts(
     clusters: NDArray[Any], *, samples: int = 2000, seed: int = 0
 ) -> Iterator[NDArray[np.float64]]:
@@ -100,7 +73,7 @@ def bootstrap_all(
         samples: bootstrap samples; those in which a statistic is undefined are left out of it.
         seed: of the drawing.
 
-    Source: as :func:`cluster_bootstrap`.
+    Source: Field and Welsh 2007, J. R. Statist. Soc. B 69(3), 369-390, the cluster bootstrap.
     """
     values = statistics(np.ones((1, len(clusters))))
     if len(np.unique(clusters)) < 2:

@@ -36,6 +36,7 @@ from fractura.evaluation.classification import THRESHOLD, check_cases, classific
 from fractura.evaluation.detection import Matches
 from fractura.evaluation.interval import Figure, bootstrap_all
 from fractura.evaluation.pool import Pool
+from fractura.evaluation.predictions import Predictions, predictions
 from fractura.evaluation.ranking import Ranking
 from fractura.imaging.save import write_whole
 
@@ -50,7 +51,7 @@ _MAIN = {"binary-fracture": "auroc", "abnormality": "auroc"}
 
 @dataclass(frozen=True)
 class Cost:
-    """What the model costs; ``None`` where it was not measured.
+    """What the model costs; ``None`` where it was not measured or is not known.
 
     Attributes:
         parameters: of the network.
@@ -63,13 +64,13 @@ class Cost:
         started_from: the pretrained weights, or ``none``.
     """
 
-    parameters: int
+    parameters: int | None
     latency_ms: float | None
     threads: int | None
     training_seconds: float | None
     epochs: int | None
     images_per_second: float | None
-    input_side: int
+    input_side: int | None
     started_from: str
 
 
@@ -81,7 +82,7 @@ class Provenance:
         model: name of the architecture.
         recipe: name of the recipe.
         manifest_hash: content hash of the manifest.
-        seed: of the run.
+        seed: of the run; ``None`` if not known.
         versions: of the libraries, by name.
         revision: of the source code.
         date: when it was trained, ISO 8601.
@@ -90,7 +91,7 @@ class Provenance:
     model: str
     recipe: str
     manifest_hash: str
-    seed: int
+    seed: int | None
     versions: Mapping[str, str]
     revision: str | None
     date: str
@@ -123,10 +124,24 @@ def classification_scorecard(
     Raises:
         FracturaError: see ``classification_figures``.
     """
-    found = classification_figures(ids, clusters, probabilities, truth, classes, samples=samples)
+    said = predictions(ids, list(clusters), truth, probabilities, classes)
+    content = class_content(said, task, samples=samples)
+    return document(task, "classification", classes, split, content, cost, provenance)
+
+
+def class_content(said: Predictions, task: str, *, samples: int = 2000) -> dict[str, Any]:
+    """What a split of a scorecard holds of class probabilities.
+
+    Raises:
+        FracturaError: see ``classification_figures``.
+    """
+    found = classification_figures(
+        said.ids, said.clusters, said.probabilities, said.truth, said.classes, samples=samples
+    )
     in_class = found.matrix.sum(1).tolist()
-    content = {
-        **_head(ids, clusters, [classes[index] for index in truth], samples),
+    labels = [said.classes[index] for index in said.truth]
+    return {
+        **head(said.ids, said.clusters, labels, samples),
         "main": _MAIN.get(task, "accuracy"),
         "figures": _figures(found.figures),
         "classes": {
@@ -136,7 +151,6 @@ def classification_scorecard(
         "confusion": found.matrix.tolist(),
         "baseline": {"class": found.baseline_class, "figures": _figures(found.baseline)},
     }
-    return _document(task, "classification", classes, split, content, cost, provenance)
 
 
 def detection_scorecard(
@@ -183,8 +197,7 @@ def detection_scorecard(
     if 0.5 not in matches:
         raise FracturaError("boxes were not matched at an overlap of 0.5; match them there too")
     ranking = Ranking(scores, positive)
-    pool = Pool(matches)
-    alone = Pool({0.5: matches[0.5]})
+    pool = Pool.of(matches)
     called = (scores >= THRESHOLD).astype(np.int64)
     cells = confusion.cells(positive.astype(np.int64), called, 2)
     rates = [_rate(rate) for rate in FALSE_BOXES]
@@ -195,7 +208,7 @@ def detection_scorecard(
         boxed = pool.average_precision(counts)
         found = {
             "ap50": boxed[0.5],
-            "ap50_fractured_only": alone.average_precision(counts * positive)[0.5],
+            "ap50_fractured_only": pool.average_precision(counts * positive, (0.5,))[0.5],
             "auroc": auroc,
             "average_precision": average_precision,
             "accuracy": confusion.accuracy(matrix),
@@ -224,13 +237,13 @@ def detection_scorecard(
         for one, matched in zip(positive, matches[0.5], strict=True)
     ]
     content = {
-        **_head(ids, clusters, labels, samples),
+        **head(ids, clusters, labels, samples),
         "fractured": int(positive.sum()),
         "boxes": boxes,
         "main": "ap50",
         "figures": _figures(figures),
     }
-    return _document(task, "detection", classes, split, content, cost, provenance)
+    return document(task, "detection", classes, split, content, cost, provenance)
 
 
 def joined(scorecards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -286,19 +299,19 @@ def read_scorecard(path: Path) -> dict[str, Any]:
 
 _NUMBER = (int, float)
 _COST: dict[str, tuple[type, ...]] = {
-    "parameters": (int,),
+    "parameters": (int, type(None)),
     "latency_ms": (*_NUMBER, type(None)),
     "threads": (int, type(None)),
     "training_seconds": (*_NUMBER, type(None)),
     "epochs": (int, type(None)),
     "images_per_second": (*_NUMBER, type(None)),
-    "input_side": (int,),
+    "input_side": (int, type(None)),
     "started_from": (str,),
 }
 _PROVENANCE: dict[str, tuple[type, ...]] = {
     "recipe": (str,),
     "manifest_hash": (str,),
-    "seed": (int,),
+    "seed": (int, type(None)),
     "versions": (dict,),
     "revision": (str, type(None)),
     "date": (str,),
@@ -386,12 +399,13 @@ def _is_figure(figure: Any) -> bool:
     )
 
 
-def _head(
+def head(
     ids: Sequence[str],
     clusters: Sequence[Any] | NDArray[Any],
     labels: Sequence[str],
     samples: int,
 ) -> dict[str, Any]:
+    """What a split's part begins with: how many cases, a hash of them and their labels."""
     pairs = sorted(zip(ids, labels, strict=True))
     digest = hashlib.sha256(json.dumps(pairs, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return {
@@ -402,7 +416,7 @@ def _head(
     }
 
 
-def _document(
+def document(
     task: str,
     kind: str,
     classes: Sequence[str],
@@ -411,6 +425,7 @@ def _document(
     cost: Cost,
     provenance: Provenance,
 ) -> dict[str, Any]:
+    """A scorecard with one split, which holds ``content``."""
     source = asdict(provenance)
     return {
         "schema": SCHEMA,

@@ -37,6 +37,8 @@ class ModelDescription:
         provenance: recipe, data, licence, seed, versions and dates, for people and audits.
         task: one of :data:`TASKS`.
         classes: names of a classification model's outputs, in order.
+        foreign: what the model remembers of its training radiographs, for
+            :func:`fractura.reading.foreign.flag_from`; ``None`` if nothing.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ModelDescription:
     provenance: Mapping[str, Any]
     task: str = "multi-task"
     classes: tuple[str, ...] = ()
+    foreign: Mapping[str, Any] | None = None
 
     @property
     def classifies(self) -> bool:
@@ -79,13 +82,17 @@ class ModelDescription:
 
 @dataclass(frozen=True, eq=False)
 class RawOutput:
-    """One radiograph's network output; see ``fractura.models.network.NetworkOutput``."""
+    """One radiograph's network output; see ``fractura.models.network.NetworkOutput``.
+
+    ``embedding`` is ``None`` for a model that was exported before it had this output.
+    """
 
     scores: NDArray[np.float32]
     boxes: NDArray[np.float32]
     image: float
     regions: NDArray[np.float32]
     evidence: NDArray[np.float32]
+    embedding: NDArray[np.float32] | None
 
 
 class Model:
@@ -114,13 +121,19 @@ class Model:
 
     def run(self, inputs: NDArray[np.float32]) -> RawOutput:
         """Run a multi-task network on one fitted radiograph ``[1, 1, H, W]``."""
-        scores, boxes, image, regions, evidence = self._runtime.run(_READING, inputs)
-        return RawOutput(scores[0], boxes[0], float(image[0]), regions[0], evidence[0])
+        (scores, boxes, image, regions, evidence), embedding = self._run(_READING, inputs)
+        return RawOutput(scores[0], boxes[0], float(image[0]), regions[0], evidence[0], embedding)
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """A classification model's logits ``[C]`` of one fitted radiograph ``[1, 1, H, W]``."""
-        (logits,) = self._runtime.run(["logits"], inputs)
-        return np.asarray(logits[0], dtype=np.float32)
+        return self.logits_and_embedding(inputs)[0]
+
+    def logits_and_embedding(
+        self, inputs: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """:meth:`logits` ``[C]`` and, where the model gives one, the embedding ``[D]``."""
+        (logits,), embedding = self._run(["logits"], inputs)
+        return np.asarray(logits[0], dtype=np.float32), embedding
 
     def boxes(self, inputs: NDArray[np.float32]) -> Candidates:
         """A detection model's boxes on one fitted radiograph ``[1, 1, H, W]``."""
@@ -140,6 +153,15 @@ class Model:
             )
         (embedding,) = self._runtime.run([EMBEDDING], inputs)
         return np.asarray(embedding[0], dtype=np.float32)
+
+    def _run(
+        self, names: list[str], inputs: NDArray[np.float32]
+    ) -> tuple[list[NDArray[np.float32]], NDArray[np.float32] | None]:
+        """These outputs, and of the same run the embedding ``[D]`` if there is one."""
+        if EMBEDDING not in self._runtime.outputs:
+            return self._runtime.run(names, inputs), None
+        *outputs, embedding = self._runtime.run([*names, EMBEDDING], inputs)
+        return outputs, np.asarray(embedding[0], dtype=np.float32)
 
     def outputs(self, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Everything that the network gives for fitted radiographs ``[B, 1, H, W]``, by name."""

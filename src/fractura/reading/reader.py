@@ -20,6 +20,7 @@ from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.calibration import softmax
 from fractura.reading.decode import Candidates, decode
+from fractura.reading.foreign import WARNING, flag_from
 from fractura.reading.model import DEFAULT_MODEL, Model, ModelDescription, RawOutput
 
 SMALLEST_SCORE = 0.001
@@ -38,6 +39,7 @@ class _Seen:
     region: str | None = None
     region_probability: float | None = None
     evidence: NDArray[np.float32] | None = None
+    embedding: NDArray[np.float32] | None = None
 
 
 class Reader:
@@ -56,8 +58,8 @@ class Reader:
             threads: processor threads that share one reading.
 
         Raises:
-            ModelError: there is no such model, the file is none of ours, or it does not tell
-                fractures.
+            ModelError: there is no such model, the file is none of ours or damaged, or it does
+                not tell fractures.
         """
         self._model = Model(model, threads)
         self.description = self._model.description
@@ -67,11 +69,15 @@ class Reader:
                 f"use fractura predict {model} PATH"
             )
         self._run, self._interpret = _INTERPRETERS[self.description.task]
+        self._foreign = flag_from(self.description.foreign)
 
     def read(
         self, radiograph: Radiograph, *, all_findings: bool = False, heatmap: bool = False
     ) -> Reading:
         """Say what the model sees in one radiograph.
+
+        A model that remembers its training radiographs warns of pictures that look unlike them
+        (:mod:`fractura.reading.foreign`); the reading says all the rest nevertheless.
 
         Args:
             radiograph: from :func:`fractura.load`.
@@ -109,10 +115,15 @@ class Reader:
             findings=findings,
             region=seen.region,
             region_probability=seen.region_probability,
-            warnings=radiograph.warnings,
+            warnings=(*radiograph.warnings, *self._doubts(seen.embedding)),
             milliseconds={"fit": fitting, "network": network, "boxes": boxes},
             heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
+
+    def _doubts(self, embedding: NDArray[np.float32] | None) -> tuple[str, ...]:
+        if self._foreign is None or embedding is None or not self._foreign.flags(embedding):
+            return ()
+        return (WARNING,)
 
     def read_file(
         self,
@@ -175,6 +186,7 @@ def _multi_task(raw: RawOutput, description: ModelDescription) -> _Seen:
         region=description.regions[region],
         region_probability=float(shares[region]),
         evidence=raw.evidence,
+        embedding=raw.embedding,
     )
 
 
@@ -182,13 +194,16 @@ def _detection(raw: Candidates, description: ModelDescription) -> _Seen:
     return _Seen(image=raw.best, candidates=raw)
 
 
-def _binary(raw: NDArray[np.float32], description: ModelDescription) -> _Seen:
+def _binary(
+    raw: tuple[NDArray[np.float32], NDArray[np.float32] | None], description: ModelDescription
+) -> _Seen:
+    logits, embedding = raw
     none = Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32))
-    return _Seen(image=float(raw[1] - raw[0]), candidates=none)
+    return _Seen(image=float(logits[1] - logits[0]), candidates=none, embedding=embedding)
 
 
 _INTERPRETERS: dict[str, tuple[Callable[..., Any], Callable[[Any, ModelDescription], _Seen]]] = {
     "multi-task": (Model.run, _multi_task),
     "detection": (Model.boxes, _detection),
-    "binary-fracture": (Model.logits, _binary),
+    "binary-fracture": (Model.logits_and_embedding, _binary),
 }

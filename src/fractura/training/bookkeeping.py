@@ -12,10 +12,10 @@ from typing import Any
 import lightning
 import torch
 
+from fractura.datasets.question import answer
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
 from fractura.training.callbacks.history import History
-from fractura.training.labels import answer
 from fractura.training.material import Material
 from fractura.training.recipe import Recipe
 from fractura.training.run_folder import (

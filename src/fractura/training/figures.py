@@ -13,10 +13,10 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from fractura.datasets.question import BOXES, answer
 from fractura.datasets.record import Record
 from fractura.evaluation.detection import Matches, match, pooled_average_precision
 from fractura.reading.calibration import softmax
-from fractura.training.labels import BOXES, answer
 from fractura.training.recipe import Task
 from fractura.training.tasks.learner import NO_BOXES, NO_LOGITS, Raw
 

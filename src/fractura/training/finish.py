@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fractura.datasets.question import BOXES, FRACTURES
 from fractura.datasets.record import Record
 from fractura.findings import REGIONS
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
 from fractura.reading.model import ModelDescription
+from fractura.reading.trained_on import KEY, pack
 from fractura.training.calibrate import (
     NO_BOXES,
     calibrate_classes,
     calibrate_fractures,
     choose_operating_points,
 )
+from fractura.training.export.foreign import remember
 from fractura.training.figures import true_classes
-from fractura.training.labels import BOXES, FRACTURES
 from fractura.training.run_folder import Run, load_network
 from fractura.training.score import read_all, records_of
 from fractura.training.tasks.learner import Raw
@@ -37,8 +39,10 @@ def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> 
         FracturaError: the manifest or its radiographs are not there, or they do not allow to
             calibrate.
     """
-    records = records_of(run, manifest or Path(run.info["manifest"]["path"]), "valid")
-    raws = read_all(load_network(run), run.recipe, records)
+    path = manifest or Path(run.info["manifest"]["path"])
+    records = records_of(run, path, "valid")
+    network = load_network(run)
+    raws = read_all(network, run.recipe, records)
     calibration, points = fit_to(run, records, raws)
     return ModelDescription(
         name=run.recipe.name,
@@ -50,6 +54,7 @@ def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> 
         provenance=provenance(run),
         task=run.recipe.task,
         classes=run.classes,
+        foreign=remember(run, network, path, records),
     )
 
 
@@ -78,6 +83,7 @@ def provenance(run: Run) -> dict[str, object]:
         "started_from": pretrained,
         "manifest": run.info["manifest"]["hash"],
         "images": run.info["counts"],
+        KEY: pack(run.split["train"]),
         "recipe": recipe,
         "seed": run.recipe.loop.seed,
         "date": run.info["begun"],

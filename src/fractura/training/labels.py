@@ -6,25 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fractura.datasets.manifest import ManifestError
+from fractura.datasets.question import ABNORMAL, FRACTURE, FRACTURES, NO_FRACTURE, NORMAL, answer
 from fractura.datasets.record import Record
-from fractura.training.recipe import Recipe, Task
-
-NO_FRACTURE, FRACTURE = "no fracture", "fracture"
-NORMAL, ABNORMAL = "normal", "abnormal"
-BOXES: tuple[Task, ...] = ("detection", "multi-task")
-"""Tasks that answer with boxes."""
-FRACTURES: tuple[Task, ...] = ("binary-fracture", *BOXES)
-"""Tasks that tell whether there is a fracture."""
-
-
-def answer(record: Record, task: Task) -> str | None:
-    """The class of a record; ``None`` where it tells none, or several at once."""
-    if task in FRACTURES:
-        return {True: FRACTURE, False: NO_FRACTURE, None: None}[record.fractured]
-    if task == "abnormality":
-        return {True: ABNORMAL, False: NORMAL, None: None}[record.abnormal]
-    several = record.regions if task == "region" else record.fracture_types
-    return several[0] if len(several) == 1 else None
+from fractura.training.recipe import Recipe
 
 
 def usable(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], str]:

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from fractura.datasets.parts import choose_parts
+from fractura.datasets.question import answer
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
 from fractura.errors import FracturaError
 from fractura.training.data.batch import Label
 from fractura.training.data.store import Store, open_store
 from fractura.training.figures import true_classes
-from fractura.training.labels import answer, class_names, of_classes, usable
+from fractura.training.labels import class_names, of_classes, usable
 from fractura.training.recipe import Recipe
 
 

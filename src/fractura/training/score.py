@@ -12,10 +12,12 @@ import torch
 from torch import nn
 
 from fractura.datasets.parts import refuse_torn_groups
+from fractura.datasets.question import BOXES
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
 from fractura.errors import FracturaError
-from fractura.evaluation.model_file import OVERLAPS
+from fractura.evaluation.cases import cluster
+from fractura.evaluation.detection import OVERLAPS
 from fractura.evaluation.predictions import predictions, read_predictions, write_predictions
 from fractura.evaluation.run_scorecard import (
     Cost,
@@ -26,10 +28,9 @@ from fractura.evaluation.run_scorecard import (
     read_scorecard,
     write_scorecard,
 )
-from fractura.evaluation.scorecard import cluster
 from fractura.training.data.loader import whole_loader
 from fractura.training.figures import box_matches, probabilities, true_classes
-from fractura.training.labels import BOXES, of_classes, usable
+from fractura.training.labels import of_classes, usable
 from fractura.training.recipe import Recipe
 from fractura.training.run_folder import PREDICTIONS, SCORECARD, Run, load_network
 from fractura.training.tasks import learner

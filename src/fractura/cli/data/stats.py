@@ -77,7 +77,7 @@ def _write(out: Path, manifest: Manifest, found: Statistics) -> int:
     sheet = draw_contact_sheet(manifest, progress)
     figures = [*draw_figures(found), *([sheet] if sheet else [])]
     for figure in figures:
-        write_whole(out / f"{figure.name}.png", figure.png)
+        write_whole(out / f"{figure.name}.png", figure.png())
     write_whole(out / "stats.json", json.dumps(found.as_dict(), indent=1).encode())
     write_whole(out / "stats.html", stats_page(found, figures).encode())
     return len(figures)

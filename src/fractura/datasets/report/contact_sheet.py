@@ -95,7 +95,7 @@ def draw_contact_sheet(
         description=f"{plural(len(records), 'radiograph')} drawn at random (seed {SEED}), a row "
         "for each label of the most frequent regions; marked fractures are framed."
         + (f" {failed} of them could not be read." if failed else ""),
-        png=png,
+        png=lambda: png,
         uri=data_uri(jpeg, "image/jpeg"),
     )
 

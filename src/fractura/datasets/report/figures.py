@@ -11,6 +11,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,14 +72,14 @@ class Drawing:
         name: for a file, without its ending.
         title: for people.
         description: what it shows, for those who cannot see it.
-        png: the file's bytes, on white.
+        png: makes the file's bytes, on white.
         uri: the same for a page; its text follows the page's light or dark colours.
     """
 
     name: str
     title: str
     description: str
-    png: bytes
+    png: Callable[[], bytes]
     uri: str
 
 
@@ -139,7 +140,7 @@ def drawing(
         FracturaError: Matplotlib is not installed.
     """
     figure = matplotlib_figure(draw, size)
-    png = saved(figure, format="png", dpi=130, facecolor="white")
+    png = partial(saved, figure, format="png", dpi=130, facecolor="white")
     svg = saved(figure, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = svg.decode().replace(_INK, "currentColor")
     head, body = text.split("<defs>", 1)

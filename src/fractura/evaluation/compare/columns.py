@@ -145,8 +145,8 @@ def _whole(value: int | None) -> Cell:
     return Cell("–" if value is None else f"{value:,}", value)
 
 
-def _millions(parameters: int) -> Cell:
-    return Cell(f"{parameters / 1e6:.2f}", parameters)
+def _millions(parameters: int | None) -> Cell:
+    return Cell("–" if parameters is None else f"{parameters / 1e6:.2f}", parameters)
 
 
 def _tenths(value: float | None) -> Cell:

@@ -92,7 +92,7 @@ def _latency(runs: Sequence[Run]) -> Drawing | None:
 
         axis = figure.subplots()
         for number, (run, milliseconds, value) in enumerate(points, start=1):
-            area = 25 + 12 * run.cost["parameters"] / 1e6
+            area = 25 + 12 * (run.cost["parameters"] or 0) / 1e6
             face = _BLUE if run.cost["started_from"] != "none" else "none"
             axis.scatter(milliseconds, value, area, facecolors=face, edgecolors=_BLUE, alpha=0.6)
             label = f"{number}  {short(run.name, 32)}"

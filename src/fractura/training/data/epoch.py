@@ -10,13 +10,13 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fractura.datasets.question import BOXES, FRACTURES
 from fractura.training.data.augment import augment, mosaic
 from fractura.training.data.batch import Item, Label, region_shares
 from fractura.training.data.paste import paste
 from fractura.training.data.plan import Draw, Plan
 from fractura.training.data.segments import Image, Outline
 from fractura.training.data.store import Store
-from fractura.training.labels import BOXES, FRACTURES
 from fractura.training.recipe import Recipe
 
 

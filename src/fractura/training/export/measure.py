@@ -10,9 +10,9 @@ from time import perf_counter
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from fractura.evaluation.detection import Matches, match, pooled_average_precision
-from fractura.evaluation.image import auroc
 from fractura.reading.decode import Candidates, decode, score_logits
 from fractura.reading.model import ModelDescription
 
@@ -102,13 +102,13 @@ def _figures(answers: Sequence[_Answer], description: ModelDescription) -> dict[
     truth = np.array([answer.truth for answer in known])
     if len(np.unique(truth)) < 2:
         return {}
-    logits, once = np.array([answer.logits for answer in known]), np.ones(len(known), int)
+    logits = np.array([answer.logits for answer in known])
     if logits.shape[1] > 2:
         return {"accuracy": float((logits.argmax(1) == truth).mean())}
-    figures = {"AUROC": auroc(logits[:, 1] - logits[:, 0], truth == 1, once)}
+    figures = {"AUROC": float(roc_auc_score(truth, logits[:, 1] - logits[:, 0]))}
     if not description.classifies:
         figures["AP50"] = pooled_average_precision(
-            [answer.matches for answer in known if answer.matches], once
+            [answer.matches for answer in known if answer.matches]
         )
     return figures
 

@@ -1,0 +1,1 @@
+"""What a model, or any other software, said of labelled radiographs."""

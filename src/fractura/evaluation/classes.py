@@ -1,0 +1,81 @@
+"""Measure a model of several classes, such as regions or fracture types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fractura.datasets.question import answer
+from fractura.datasets.record import Record
+from fractura.errors import FracturaError, LoadError
+from fractura.evaluation.cases import cluster
+from fractura.evaluation.predictions import Predictions, predictions
+from fractura.evaluation.run_scorecard import class_content
+from fractura.imaging.load import load
+from fractura.reading.classify import Classifier
+from fractura.reading.model import ModelDescription
+from fractura.reading.stream import map_in_order, processors
+
+
+def measure_classes(
+    source: str,
+    description: ModelDescription,
+    records: Sequence[Record],
+    *,
+    samples: int = 2000,
+    progress: Callable[[Iterable[Any], int, str], Generator[Any, None, None]] | None = None,
+) -> tuple[dict[str, Any], Predictions]:
+    """Read records with a model of classes and measure its answers.
+
+    Args:
+        source: path of the model.
+        description: of the model.
+        records: those whose class the model does not know are left out, with a note.
+        samples: bootstrap samples.
+        progress: shows how far it is.
+
+    Returns:
+        One split of a scorecard, and what the model said.
+
+    Raises:
+        FracturaError: no record has one of the model's classes and can be read.
+    """
+    known = [
+        record for record in records if answer(record, description.task) in description.classes
+    ]
+    classifier = Classifier(source, threads=1)
+
+    def classify(record: Record) -> list[float] | None:
+        try:
+            return list(classifier.classify(load(record.path)).values())
+        except LoadError:
+            return None
+
+    shares = map_in_order(classify, known, processors())
+    if progress is not None:
+        shares = progress(shares, len(known), "Reading")
+    pairs = [(record, share) for record, share in zip(known, shares, strict=True) if share]
+    if not pairs:
+        raise FracturaError(
+            f"no radiograph has one of the classes of {source} "
+            f"({', '.join(description.classes)}) and can be read"
+        )
+    read = [record for record, _ in pairs]
+    said = predictions(
+        [record.id for record in read],
+        [cluster(record) for record in read],
+        np.array([description.classes.index(str(answer(one, description.task))) for one in read]),
+        np.array([share for _, share in pairs]),
+        description.classes,
+    )
+    silent = len(records) - len(known)
+    unread = [record.id for record in known if record not in read]
+    return {
+        **class_content(said, description.task, samples=samples),
+        "level": "image",
+        "model": f"{description.name} {description.version}",
+        "unanswered": {"count": len(unread), "ids": unread[:20]},
+        "notes": [f"{silent:,} radiographs have none of the model's classes"] if silent else [],
+    }, said

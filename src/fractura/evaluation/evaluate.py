@@ -1,0 +1,231 @@
+"""From a model, or another system's answers, and a manifest to a scorecard and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fractura.datasets.manifest import Manifest
+from fractura.datasets.question import FRACTURES
+from fractura.datasets.record import Record
+from fractura.datasets.storage import read_manifest
+from fractura.errors import FracturaError
+from fractura.evaluation.answers.model import read_with
+from fractura.evaluation.answers.read import Answers, read_answers
+from fractura.evaluation.cases import Cases, Level, pooled
+from fractura.evaluation.classes import measure_classes
+from fractura.evaluation.leaks import Leak, find_leak, joined, refuse, seen_in_training, ungrouped
+from fractura.evaluation.predictions import (
+    PREDICTIONS,
+    Predictions,
+    predictions,
+    write_predictions,
+)
+from fractura.evaluation.run_scorecard import SCORECARD, document, write_scorecard
+from fractura.evaluation.sections import Chosen, Progress, evaluate_cases, own_points, stress
+from fractura.evaluation.source import cost_of, provenance_of
+from fractura.imaging.save import make_folder
+from fractura.reading.model import Model, ModelDescription, shipped_models
+from fractura.reading.trained_on import trained_on
+
+READINGS = "readings.jsonl"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        split: of the manifest, that is measured.
+        level: what one case is.
+        choose_on: split on which thresholds and triage are chosen; ``None`` chooses none.
+        rules: by which thresholds are chosen; see ``figures.points.choose``.
+        prevalence: of what is looked for where the model is to be used, in 0..1.
+        leaks: what to do with cases that the model has seen.
+        stressed: radiographs that are read changed and foreign; 0 does without, ``None`` is all.
+        samples: bootstrap samples.
+        seed: of everything drawn.
+    """
+
+    split: str = "test"
+    level: Level = "image"
+    choose_on: str | None = None
+    rules: tuple[str, ...] = ()
+    prevalence: float | None = None
+    leaks: Literal["refuse", "leave out", "accept"] = "refuse"
+    stressed: int | None = 0
+    samples: int = 2000
+    seed: int = 0
+
+
+def evaluate(
+    source: str,
+    manifest: Path,
+    settings: Settings,
+    out: Path | None = None,
+    progress: Progress[Any] | None = None,
+) -> dict[str, Any]:
+    """Measure a model, or the answers of any other system, on one split of a manifest.
+
+    Args:
+        source: a shipped model's name, the path of an exported file, or answers that
+            :func:`fractura.evaluation.answers.read.read_answers` knows.
+        manifest: labelled radiographs, split.
+        settings: how.
+        out: folder for ``scorecard.json``, ``predictions.csv``, the model's ``readings.jsonl``
+            and the pictures of ``gallery/``; ``None`` writes nothing.
+        progress: shows how far it is.
+
+    Returns:
+        The scorecard.
+
+    Raises:
+        LeakError: the model has seen some of the cases, and ``settings.leaks`` is ``refuse``.
+        FracturaError: the split is empty, the source cannot be read, or nothing of it can be
+            measured.
+    """
+    table = read_manifest(manifest)
+    asked = _of_split(table, settings.split, manifest)
+    description = Model(source, 1).description if is_model(source) else None
+    seen = seen_in_training(
+        table.records, trained_on(description.provenance) if description else None
+    )
+    tuning = _of_split(table, settings.choose_on, manifest) if settings.choose_on else []
+    leak = joined(
+        find_leak(asked, seen),
+        find_leak(asked, tuning, f"of split {settings.choose_on}, which chooses thresholds"),
+    )
+    asked, leak, notes = _without(asked, leak, settings)
+    if out is not None:
+        make_folder(out)
+    if description is not None and description.classifies and description.task not in _BINARY:
+        content, said = measure_classes(
+            source, description, asked, samples=settings.samples, progress=progress
+        )
+        content |= {"leak": None if leak is None else leak.as_dict()}
+        content["notes"] += notes
+        kind, classes = "classification", description.classes
+    else:
+        kept = out / READINGS if out else None
+        found = _answers(source, description, asked, kept, progress)
+        cases = pooled(found.cases, settings.level)
+        content = evaluate_cases(
+            cases,
+            out=out,
+            chosen=_chosen(source, description, tuning, settings, progress),
+            points=own_points(source) if description and description.task in FRACTURES else (),
+            training=[record for record in table.records if record.split == "train"],
+            prevalence=settings.prevalence,
+            leak=leak,
+            unanswered=found.unanswered,
+            notes=[*notes, *found.notes, *_unknown(found), *_silence(asked)],
+            samples=settings.samples,
+            seed=settings.seed,
+        )
+        if description is not None and settings.stressed != 0 and settings.level == "image":
+            content |= stress(
+                cases, source, settings.stressed,
+                samples=settings.samples, seed=settings.seed, progress=progress,
+            )  # fmt: skip
+        said = _predictions(cases)
+        kind, classes = ("detection" if "boxes" in content else "classification"), cases.names
+    card = document(
+        description.task if description else "binary-fracture",
+        kind,
+        classes,
+        settings.split,
+        content,
+        cost_of(source, description),
+        provenance_of(source, description, table.content_hash),
+    )
+    if out is not None:
+        write_predictions(out / PREDICTIONS, {settings.split: said})
+        write_scorecard(out / SCORECARD, card)
+    return card
+
+
+_BINARY = (*FRACTURES, "abnormality")
+
+
+def is_model(source: str) -> bool:
+    """Whether a source is a shipped model's name or a model file, not a table of answers."""
+    return source in shipped_models() or Path(source).suffix in (".onnx", ".xml")
+
+
+def _of_split(table: Manifest, split: str, manifest: Path) -> list[Record]:
+    records = [record for record in table.records if record.split == split]
+    if not records:
+        there = sorted({record.split for record in table.records if record.split})
+        raise FracturaError(
+            f"{manifest} has no radiograph in split {split}; it has "
+            f"{', '.join(there) or 'no split at all: split it with fractura data split'}"
+        )
+    return records
+
+
+def _without(
+    asked: Sequence[Record], leak: Leak | None, settings: Settings
+) -> tuple[list[Record], Leak | None, list[str]]:
+    if leak is None or settings.leaks == "accept":
+        return list(asked), leak, []
+    if settings.leaks == "refuse":
+        raise refuse(leak, settings.split)
+    kept = [record for record in asked if record.id not in leak.ids]
+    if not kept:
+        raise refuse(leak, settings.split)
+    return kept, None, [f"left out, because they are not new to the model: {len(leak.ids):,} cases"]
+
+
+def _silence(asked: Sequence[Record]) -> list[str]:
+    sentence = ungrouped(asked)
+    return [sentence] if sentence else []
+
+
+def _unknown(found: Answers) -> list[str]:
+    if not found.unknown:
+        return []
+    return [
+        f"{len(found.unknown):,} answers are of radiographs that are not in the split (the first "
+        f"is {Path(found.unknown[0]).name})"
+    ]
+
+
+def _answers(
+    source: str,
+    description: ModelDescription | None,
+    records: Sequence[Record],
+    kept: Path | None,
+    progress: Progress[Any] | None,
+) -> Answers:
+    if description is None:
+        told = any(record.fractured is not None for record in records)
+        return read_answers(Path(source), records, looked_for="fracture" if told else "abnormal")
+    return read_with(source, records, readings=kept, progress=progress)
+
+
+def _chosen(
+    source: str,
+    description: ModelDescription | None,
+    tuning: Sequence[Record],
+    settings: Settings,
+    progress: Progress[Any] | None,
+) -> Chosen | None:
+    if settings.choose_on is None:
+        return None
+    found = _answers(source, description, tuning, None, progress)
+    chosen = Chosen(settings.choose_on, pooled(found.cases, settings.level))
+    return replace(chosen, rules=settings.rules) if settings.rules else chosen
+
+
+def _predictions(cases: Cases) -> Predictions:
+    return predictions(
+        cases.ids,
+        cases.clusters.tolist(),
+        cases.positive.astype(np.int64),
+        np.stack([1 - cases.probability, cases.probability], axis=1),
+        cases.names,
+    )

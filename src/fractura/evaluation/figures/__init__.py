@@ -1,0 +1,1 @@
+"""What is measured of cases: each function makes one section of a scorecard."""

@@ -1,0 +1,124 @@
+"""What a model has seen of the cases that it is measured on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fractura.datasets.record import Record
+from fractura.errors import FracturaError
+
+
+class LeakError(FracturaError):
+    """A split shares pictures or patients with what a model was trained on."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Cases that are not new to the model.
+
+    Attributes:
+        ids: of the cases.
+        of: number of all cases.
+        reasons: how they are known, with counts.
+    """
+
+    ids: frozenset[str]
+    of: int
+    reasons: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """For every table that rests on these cases."""
+        return f"the split leaks: {len(self.ids):,} of {self.of:,} cases are not new to the model"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a scorecard."""
+        return {
+            "cases": len(self.ids),
+            "of": self.of,
+            "reasons": list(self.reasons),
+            "sentence": self.sentence,
+        }
+
+
+_LINKS: tuple[tuple[str, Callable[[Record], Any]], ...] = (
+    ("themselves {}", lambda record: record.id),
+    ("byte for byte the same as radiographs {}", lambda record: record.sha256),
+    (
+        "of one group (picture, patient or neighbours) with radiographs {}",
+        lambda record: record.group,
+    ),
+    (
+        "of one patient with radiographs {}",
+        lambda record: None if record.patient is None else (record.source, record.patient),
+    ),
+)
+
+
+def find_leak(
+    cases: Sequence[Record], seen: Sequence[Record], seen_for: str = "in training"
+) -> Leak | None:
+    """Look for cases that repeat what was seen, by id, bytes, group and patient.
+
+    Args:
+        cases: that are to be measured.
+        seen: that the model was trained, or its thresholds were chosen, on.
+        seen_for: ends "radiographs ...".
+
+    Returns:
+        ``None`` if nothing repeats. Copies that differ in a byte are known only where an audit
+        has put them in one group.
+    """
+    found: set[str] = set()
+    reasons = []
+    for words, key in _LINKS:
+        keys = {value for record in seen if (value := key(record)) is not None}
+        new = {record.id for record in cases if key(record) in keys} - found
+        if new:
+            reasons.append(f"{len(new):,} {words.format(seen_for)}")
+            found |= new
+    return Leak(frozenset(found), len(cases), tuple(reasons)) if found else None
+
+
+def seen_in_training(records: Sequence[Record], trained_on: Collection[str] | None) -> list[Record]:
+    """The records of a manifest that a model was trained on.
+
+    Args:
+        records: of the manifest, all of them.
+        trained_on: ids that the model itself names. ``None``, as of other people's models, takes
+            the manifest's training split for it.
+    """
+    if trained_on is None:
+        return [record for record in records if record.split == "train"]
+    return [record for record in records if record.id in trained_on]
+
+
+def joined(first: Leak | None, other: Leak | None) -> Leak | None:
+    """Both leaks of the same cases as one."""
+    if first is None or other is None:
+        return first or other
+    return Leak(first.ids | other.ids, first.of, first.reasons + other.reasons)
+
+
+def refuse(leak: Leak, split: str) -> LeakError:
+    """What to raise where a leak is neither accepted nor left out."""
+    return LeakError(
+        f"no figures for split {split}, because {leak.sentence}: {'; '.join(leak.reasons)}. "
+        "Leave them out with --without-leaks, split again with fractura data split, or measure "
+        "all the same with --leaky, and every table will say so"
+    )
+
+
+def ungrouped(records: Sequence[Record]) -> str | None:
+    """A sentence where nobody has looked for near-duplicates; counts are of the records given."""
+    missing = Counter(record.source for record in records if record.group is None)
+    if not missing:
+        return None
+    return (
+        f"{missing.total():,} cases of {', '.join(sorted(missing))} have no group, so nobody has "
+        "looked for near-duplicates and patients on both sides of the split: run fractura data "
+        "audit, and fractura data split with its groups"
+    )

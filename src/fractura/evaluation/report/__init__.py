@@ -1,0 +1,1 @@
+"""A scorecard as a page, a model card and filled checklists."""

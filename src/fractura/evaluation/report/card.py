@@ -1,0 +1,126 @@
+"""A model card in Markdown.
+
+Source of the form: Mitchell et al. 2019, Model Cards for Model Reporting (arXiv 1810.03993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fractura.datasets.report.page import listed
+from fractura.evaluation.report import facts
+from fractura.evaluation.report.accuracy import operating_points
+from fractura.evaluation.report.cells import (
+    Grid,
+    capital,
+    figures_grid,
+    markdown,
+    markdown_grid,
+)
+from fractura.evaluation.report.checklists import AUTHORS
+from fractura.evaluation.report.strata import baselines, subgroup_grid, worst_subgroups
+from fractura.evaluation.report.subject import Subject
+
+NOTICE = "For research and education; not a certified medical device."
+
+
+def model_card(subject: Subject, missing: Sequence[str]) -> str:
+    """The card, with what only people know marked as to be filled by the authors.
+
+    Args:
+        subject: what it is of.
+        missing: names of what was not measured.
+    """
+    parts = [
+        _front(subject),
+        f"# Model card: {markdown(subject.model)}",
+        f"**{NOTICE}**",
+        *_leak(subject),
+        "## Details",
+        _list(
+            [
+                facts.model(subject),
+                facts.task(subject),
+                facts.training(subject),
+                facts.initial(subject),
+                facts.software(subject),
+                f"Date: {subject.scorecard['provenance'].get('date')}.",
+            ]
+        ),
+        f"- Licence of the weights: {AUTHORS}.\n- Developers and contact: {AUTHORS}.\n"
+        f"- How to cite: {AUTHORS}.",
+        "## Intended use",
+        f"Research and education. Intended users, patients and setting: {AUTHORS}.",
+        "## Out of scope",
+        "Diagnosis without a radiologist. Other modalities, photographs of films and screens, and "
+        "body regions, ages, devices and hospitals that are not among the cases below. The absence "
+        f"of a finding rules nothing out. Further limits of use: {AUTHORS}.",
+        "## Data",
+        _list(
+            [
+                facts.data(subject),
+                facts.size(subject),
+                facts.prevalence(subject),
+                facts.missing(subject),
+                facts.composition(subject),
+                facts.disjoint(subject),
+            ]
+        ),
+        f"- Training data, their source and licence: {AUTHORS}.",
+        "## Figures",
+        f"On {markdown(subject.about)}. {markdown(facts.uncertainty(subject))}",
+        *_grids(subject, [figures_grid("Key figures", subject.split["figures"])]),
+    ]
+    points = operating_points(subject)
+    parts += _grids(subject, points.grids if points else ())
+    parts += _part("## Calibration", _grids(subject, _calibration(subject)))
+    beside = baselines(subject)
+    parts += _part("## Baselines", _grids(subject, beside.grids if beside else ()))
+    groups = subgroup_grid(subject)
+    worst = [markdown(one) for one in worst_subgroups(subject)]
+    parts += _part("## Subgroups", [*worst, *_grids(subject, [groups] if groups else [])])
+    known = [facts.robustness(subject), facts.explanation(subject), facts.indeterminate(subject)]
+    parts += _part("## Robustness and trust", [_list(known)] if any(known) else [])
+    limits = [f"{subject.leak}."] if subject.leak else []
+    limits += facts.all_notes(subject)
+    limits += [f"Not measured: {listed(missing)}."] if missing else []
+    parts += ["## Limits", _list([*limits, f"Known failures and risks: {AUTHORS}."])]
+    parts += ["## Licence", f"Of the model: {AUTHORS}. Of the data: {AUTHORS}."]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _front(subject: Subject) -> str:
+    """The head that model hubs read; nothing from the scorecard stands in it unchecked."""
+    detection = subject.scorecard["kind"] == "detection"
+    tag = "object-detection" if detection else "image-classification"
+    return (
+        "---\n# licence: to be filled by the authors\nlibrary_name: fractura\n"
+        f"pipeline_tag: {tag}\ntags: [medical, radiology, radiograph, fracture]\n---"
+    )
+
+
+def _leak(subject: Subject) -> list[str]:
+    return [f"**{markdown(capital(subject.leak))}.**"] if subject.leak else []
+
+
+def _grids(subject: Subject, grids: Sequence[Grid]) -> list[str]:
+    leak = f" ({markdown(subject.leak)})" if subject.leak else ""
+    return [
+        text
+        for one in grids
+        if one.rows
+        for text in (f"**{markdown(one.title)}**{leak}", markdown_grid(one))
+    ]
+
+
+def _calibration(subject: Subject) -> list[Grid]:
+    found = (subject.split.get("calibration") or {}).get("figures")
+    return [figures_grid("Calibration", found)] if found else []
+
+
+def _part(title: str, parts: Sequence[str]) -> list[str]:
+    return [title, *parts] if parts else []
+
+
+def _list(items: Sequence[str | None]) -> str:
+    return "\n".join(f"- {markdown(capital(item))}" for item in items if item)

@@ -1,0 +1,257 @@
+"""Everything that a reviewer asks of one model on one split, as one scorecard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fractura.datasets.record import Record
+from fractura.errors import FracturaError
+from fractura.evaluation.cases import Cases, json_figure
+from fractura.evaluation.classification import THRESHOLD
+from fractura.evaluation.figures.baselines import baselines
+from fractura.evaluation.figures.boxes import detection
+from fractura.evaluation.figures.calibration import calibration
+from fractura.evaluation.figures.curves import curves
+from fractura.evaluation.figures.image import image_figures, image_notes
+from fractura.evaluation.figures.masks import masks
+from fractura.evaluation.figures.points import Point, choose, operating_points
+from fractura.evaluation.figures.subgroups import subgroups
+from fractura.evaluation.figures.triage import fit_triage, triage
+from fractura.evaluation.gallery import gallery
+from fractura.evaluation.leaks import Leak
+from fractura.evaluation.run_scorecard import head
+from fractura.reading.reader import Reader
+
+Item = TypeVar("Item")
+Progress = Callable[[Iterable[Item], int, str], Generator[Item, None, None]]
+"""Hands items on, of which there are so many, under a name for people."""
+
+RULES = ("sensitivity>=0.9", "specificity>=0.95", "youden")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Cases of another split, on which thresholds and triage are chosen."""
+
+    split: str
+    cases: Cases
+    rules: tuple[str, ...] = RULES
+
+
+def evaluate_cases(
+    cases: Cases,
+    *,
+    out: Path | None = None,
+    chosen: Chosen | None = None,
+    points: Sequence[Point] = (),
+    training: Sequence[Record] = (),
+    prevalence: float | None = None,
+    leak: Leak | None = None,
+    unanswered: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    samples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Measure answers that are there already.
+
+    Args:
+        cases: of one split.
+        out: folder for pictures of the worst errors; ``None`` makes none.
+        chosen: where thresholds and triage are chosen. Without it triage is cross-fitted, and
+            only given thresholds are measured.
+        points: the model's own thresholds.
+        training: records that the baselines learn from; without them they are cross-validated.
+        prevalence: of fractures where the model is to be used, in 0..1, for predictive values.
+        leak: cases that are not new to the model.
+        unanswered: ids of the radiographs that the model did not answer.
+        notes: sentences about the answers.
+        samples: bootstrap samples.
+        seed: of the bootstrap and of everything drawn.
+
+    Returns:
+        One split of a scorecard; see ``docs/evaluation/scorecard.md``.
+
+    Raises:
+        FracturaError: there is no case, or an id comes twice.
+    """
+    _check(cases)
+    options = {"samples": samples, "seed": seed}
+    thresholds = [*points, Point("0.5", f"probability ≥ {THRESHOLD}", THRESHOLD, "nothing")]
+    if chosen is not None:
+        thresholds += [
+            Point(rule, rule, choose(chosen.cases, rule), f"split {chosen.split}")
+            for rule in chosen.rules
+        ]
+    boxes = detection(cases, **options) if cases.found and cases.truths else None
+    figures = image_figures(cases, **options)
+    if boxes is not None:
+        figures = _figures(figures, boxes["figures"])
+    fitted = None if chosen is None else fit_triage(chosen.cases, name=f"split {chosen.split}")
+    strata = subgroups(cases, **options)
+    content: dict[str, Any] = {
+        **head(cases.ids, cases.clusters, labels(cases), samples),
+        "level": cases.level,
+        "model": cases.model,
+        "names": list(cases.names),
+        "positives": int(cases.positive.sum()),
+        "leak": None if leak is None else leak.as_dict(),
+        "unanswered": {"count": len(unanswered), "ids": list(unanswered[:20])},
+        "notes": [*notes, *image_notes(cases)],
+        "main": "auroc" if boxes is None else "ap50",
+        "figures": figures,
+        "prevalence": prevalence,
+        "points": operating_points(cases, thresholds, prevalence=prevalence, **options),
+        "curves": curves(cases),
+        "calibration": calibration(cases, **options),
+        "triage": triage(cases, fitted, **options),
+        "baselines": baselines(cases, training, **options),
+        "subgroups": strata["subgroups"],
+        "worst_subgroups": strata["worst_subgroups"],
+        "subgroup_notes": strata["notes"],
+    }
+    if boxes is not None:
+        content |= {
+            "fractured": int(cases.positive.sum()),
+            "boxes": 0 if cases.truths is None else len(cases.truths),
+            "detection": boxes,
+            "masks": masks(cases, **options),
+        }
+    else:
+        content |= _classified(cases, samples, seed)
+    if cases.level == "image":
+        content["gallery"] = gallery(cases, out)
+    return content
+
+
+def stress(
+    cases: Cases,
+    model: str | Path,
+    limit: int | None,
+    *,
+    samples: int = 2000,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress[Any] | None = None,
+) -> dict[str, Any]:
+    """Read changed, foreign and explained radiographs with the model.
+
+    Args:
+        cases: answered by this model.
+        model: a shipped model's name, or the path of an exported file.
+        limit: radiographs for each change, drawn so that both classes are there; ``None`` takes
+            all.
+        samples: bootstrap samples.
+        seed: of the drawing.
+        workers: threads that read.
+        progress: shows how far it is.
+
+    Returns:
+        The sections ``robustness``, ``relations`` and ``augmented``; ``foreign`` for a model that
+        knows what it was trained on, ``heatmaps`` for one that has a heatmap.
+    """
+    from fractura.evaluation.stress.augmented import augmented
+    from fractura.evaluation.stress.foreign import foreign
+    from fractura.evaluation.stress.heatmaps import heatmaps
+    from fractura.evaluation.stress.relations import relations
+    from fractura.evaluation.stress.robustness import robustness
+
+    reader = Reader(model, threads=1)
+
+    def read(radiograph: Any) -> Any:
+        return reader.read(radiograph, all_findings=True)
+
+    options: Mapping[str, Any] = {
+        "limit": limit, "samples": samples, "seed": seed, "workers": workers, "progress": progress,
+    }  # fmt: skip
+    sections = {
+        "robustness": robustness(cases, read, **options),
+        "relations": relations(cases, read, **options),
+        "augmented": augmented(cases, read, **options),
+    }
+    if reader.description.foreign is not None:
+        sections["foreign"] = foreign(read, cases=cases, **options)
+    if reader.description.task == "multi-task" and cases.truths is not None:
+        sections["heatmaps"] = heatmaps(cases, reader, model, **options)
+    return sections
+
+
+def own_points(model: str | Path) -> list[Point]:
+    """The operating points that a model file of ours holds."""
+    reader = Reader(model, threads=1)
+    points = reader.description.operating_points
+    return [
+        Point("high sensitivity", "the model's own", points.high_sensitivity.probability, _OWN),
+        Point("high specificity", "the model's own", points.high_specificity.probability, _OWN),
+    ]
+
+
+_OWN = "its validation split"
+
+
+def labels(cases: Cases) -> list[str]:
+    """What is known of each case, so that a hash tells whether two scorecards are of the same."""
+    if cases.truths is None:
+        return [cases.names[int(positive)] for positive in cases.positive]
+    counts = np.bincount(cases.truths.case, minlength=len(cases))
+    return [
+        f"{cases.names[int(positive)]} {count}"
+        for positive, count in zip(cases.positive, counts, strict=True)
+    ]
+
+
+def _check(cases: Cases) -> None:
+    if not len(cases):
+        raise FracturaError("there is nothing to measure: no case has a label and an answer")
+    seen: set[str] = set()
+    for name in cases.ids:
+        if name in seen:
+            raise FracturaError(f"{name} comes twice; give each case once")
+        seen.add(name)
+
+
+def _figures(image: Mapping[str, Any], boxes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of images and of boxes in one list, the ranking ones first."""
+    ranking = ("auroc", "average_precision")
+    of_boxes = [name for name in boxes if _is_main(name)]
+    return {
+        **{name: boxes[name] for name in of_boxes if name.startswith("ap")},
+        **{name: image[name] for name in ranking},
+        **image,
+        **{name: boxes[name] for name in of_boxes},
+    }
+
+
+def _is_main(name: str) -> bool:
+    if name.startswith("sensitivity_at_"):
+        return not name.endswith("fractured_only")
+    return name in ("ap50", "ap75", "ap50_95", "ap50_fractured_only")
+
+
+def _classified(cases: Cases, samples: int, seed: int) -> dict[str, Any]:
+    """What scorecards of classes hold besides: matrix, figures of each class, and baseline."""
+    from fractura.evaluation.classification import classification_figures
+
+    probabilities = np.stack([1 - cases.probability, cases.probability], axis=1)
+    found = classification_figures(
+        cases.ids, cases.clusters, probabilities, cases.positive.astype(np.int64), cases.names,
+        samples=samples,
+        seed=seed,
+    )  # fmt: skip
+    return {
+        "classes": {
+            name: {"n": int(count), **{key: json_figure(one) for key, one in figures.items()}}
+            for count, (name, figures) in zip(
+                found.matrix.sum(1), found.classes.items(), strict=True
+            )
+        },
+        "confusion": found.matrix.tolist(),
+        "baseline": {
+            "class": found.baseline_class,
+            "figures": {name: json_figure(one) for name, one in found.baseline.items()},
+        },
+    }

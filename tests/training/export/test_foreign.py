@@ -1,0 +1,54 @@
+"""What a model file remembers of its training radiographs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fractura.imaging.fit import resize
+from fractura.imaging.foreign import make_foreign
+from fractura.imaging.phantom import make_phantom
+from fractura.reading.foreign import flag_from
+from fractura.training.export import foreign
+from fractura.training.export.foreign import changed, fit_flag
+
+Pixels = NDArray[np.float32]
+
+
+def embed(pixels: Pixels) -> Pixels:
+    """Grey values and how much they change, at several sizes."""
+    found: list[float] = []
+    for side in (256, 64, 16):
+        small = resize(pixels, side)
+        steps = np.abs(np.diff(small, axis=0))
+        found += [*np.quantile(small, [0.05, 0.25, 0.5, 0.75, 0.95]), steps.mean(), steps.std()]
+    return np.array(found, np.float32)
+
+
+def phantoms(first: int, number: int) -> list[Pixels]:
+    seeds = range(first, first + number)
+    return [make_phantom(seed, width=150, height=180).radiograph.pixels for seed in seeds]
+
+
+def test_made_up_pictures_are_told_from_phantoms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "MADE", {"scene of shapes": 2, "slice of ellipses": 2})
+    monkeypatch.setattr(foreign, "OF_OTHERS", 6)
+    flag = fit_flag(embed, phantoms(0, 24), phantoms(100, 12))
+    again = flag_from(flag.to_dict())
+    assert again is not None
+    assert again.to_dict() == flag.to_dict()
+    assert not any(again.flags(embed(pixels)) for pixels in phantoms(200, 8))
+    for kind in ("noise", "page of text"):
+        assert all(again.flags(embed(make_foreign(kind, 900 + seed))) for seed in range(4))
+
+
+@pytest.mark.parametrize("shape", [(180, 150), (1, 1), (3, 700), (1300, 900)])
+def test_changed_radiographs_are_radiographs(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.random(shape, dtype=np.float32)
+    for _ in range(12):
+        picture = changed(pixels, random)
+        assert (picture.dtype, picture.ndim) == (np.float32, 2)
+        assert 0 <= picture.min() <= picture.max() <= 1
+        assert np.isfinite(picture).all()
