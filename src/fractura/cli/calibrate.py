@@ -27,7 +27,9 @@ def calibrate(
             "(readings.jsonl, CSV, COCO results, YOLO folder).",
         ),
     ],
-    manifest: Annotated[Path, typer.Argument(help="Labelled radiographs of the site, split.")],
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="Labelled radiographs of the site, split.")
+    ],
     out: Annotated[
         Path,
         typer.Option(

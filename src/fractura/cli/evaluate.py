@@ -24,7 +24,9 @@ def evaluate(
             "system said: readings.jsonl, CSV, COCO results, a folder of YOLO text files.",
         ),
     ],
-    manifest: Annotated[Path, typer.Argument(help="Labelled radiographs, split.")],
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="Labelled radiographs, split.")
+    ],
     split: Annotated[
         str, typer.Option(metavar="SPLIT", help="valid or test; of a run also fold.")
     ] = "test",
@@ -81,13 +83,13 @@ def evaluate(
     ] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of everything drawn at random.")] = 0,
 ) -> None:
-    """Measure a model on a split as a statistical reviewer would, with 95 % intervals.
+    """Measure a model on a split as a reviewer would, with 95 % intervals.
 
-    With --out DIR it writes scorecard.json, report.html, model-card.md, claim-2024.md,
-    stard-ai.md, predictions.csv, the model's readings.jsonl and gallery/. Without it, it prints
-    the figures, and adds those of a run to the run's own scorecard.
+    With --out it writes a report, a model card, two checklists, a scorecard,
+    what the model said, and pictures of the worst errors. Without it, it
+    prints the figures, and adds those of a run to the run's own scorecard.
 
-    A split that repeats pictures or patients of the training radiographs is refused.
+    A split that repeats pictures or patients of training is refused.
 
     \b
     fractura evaluate fractura-s split.parquet --split valid --out report/
@@ -108,9 +110,12 @@ def evaluate(
             show(f"Added to {printable(str(Path(model) / 'scorecard.json'))}.")
             return
         model = _exported(Path(model), out)
+    import cv2
+
     from fractura.evaluation.evaluate import Settings
     from fractura.evaluation.evaluate import evaluate as measure
 
+    cv2.setNumThreads(1)
     settings = Settings(
         split=split,
         level=by,

@@ -30,6 +30,7 @@ from fractura.evaluation.sections import Chosen, Progress, evaluate_cases, own_p
 from fractura.evaluation.source import cost_of, provenance_of
 from fractura.imaging.save import make_folder
 from fractura.reading.model import Model, ModelDescription, shipped_models
+from fractura.reading.stream import processors
 from fractura.reading.trained_on import trained_on
 
 READINGS = "readings.jsonl"
@@ -129,7 +130,8 @@ def evaluate(
         if description is not None and settings.stressed != 0 and settings.level == "image":
             content |= stress(
                 cases, source, settings.stressed,
-                samples=settings.samples, seed=settings.seed, progress=progress,
+                samples=settings.samples, seed=settings.seed, workers=processors(),
+                progress=progress,
             )  # fmt: skip
         said = _predictions(cases)
         kind, classes = ("detection" if "boxes" in content else "classification"), cases.names

@@ -16,7 +16,7 @@ from fractura.imaging.radiograph import Radiograph
 
 BY_NAME = {one.name: one for one in CORRUPTIONS}
 STILL = [one for one in CORRUPTIONS if one.name not in ("rotation", "crop", "inversion")]
-DRAWN = ("gaussian-noise", "quantum-noise", "motion-blur", "crop")
+DRAWN = ("gaussian noise", "quantum noise", "motion blur", "crop")
 
 
 def radiograph(pixels: NDArray[np.floating]) -> Radiograph:
@@ -70,7 +70,7 @@ def test_hostile_sizes_and_even_images(
 
 @pytest.mark.parametrize("side", [500, 1024])
 def test_gaussian_noise_is_as_strong_in_large_radiographs(side: int) -> None:
-    noisy = BY_NAME["gaussian-noise"].apply(radiograph(np.full((side, side), 0.5)), 3).pixels
+    noisy = BY_NAME["gaussian noise"].apply(radiograph(np.full((side, side), 0.5)), 3).pixels
     small = cv2.resize(noisy, (min(side, 512),) * 2, interpolation=cv2.INTER_AREA)
     assert small.std() == pytest.approx(0.08, rel=0.02)
     assert small.mean() == pytest.approx(0.5, abs=0.002)
@@ -79,12 +79,12 @@ def test_gaussian_noise_is_as_strong_in_large_radiographs(side: int) -> None:
 @pytest.mark.parametrize("level", [0.2, 0.5])
 def test_quantum_noise_follows_poisson(level: float) -> None:
     """Delta method: the logarithm of a count N has a standard deviation of 1 / sqrt(N)."""
-    noisy = BY_NAME["quantum-noise"].apply(radiograph(np.full((500, 500), level)), 1).pixels
+    noisy = BY_NAME["quantum noise"].apply(radiograph(np.full((500, 500), level)), 1).pixels
     counts = 2000 * 20**-level
     assert noisy.std() == pytest.approx(1 / np.log(20) / np.sqrt(counts), rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["blur", "motion-blur"])
+@pytest.mark.parametrize("name", ["blur", "motion blur"])
 def test_blur_spreads_a_point_without_loss(name: str) -> None:
     pixels = np.zeros((401, 401), np.float32)
     pixels[200, 200] = 1

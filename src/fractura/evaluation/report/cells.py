@@ -54,6 +54,8 @@ _TITLES = {
     "decision_changed": "decisions changed",
     "box_overlap": "overlap of the boxes",
     "auroc_gain": "gain in AUROC",
+    "ap50_gain": "gain in AP50",
+    "doubt_auroc_of_errors": "AUROC of nearness to 0.5 for errors",
     "spread_auroc_of_errors": "AUROC of the spread for errors",
     "pointing_game": "pointing game",
     "chance_pointing": "pointing game by chance",

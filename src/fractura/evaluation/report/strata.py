@@ -179,7 +179,11 @@ def foreign(subject: Subject) -> Section | None:
     head = ("kind", "source", "n", "flagged")
     return Section(
         "Foreign pictures",
-        ("Share flagged as not being a bone radiograph. Of bone radiographs it should be low.",),
+        (
+            "Share flagged as not being a bone radiograph. Of bone radiographs it should be low. "
+            "What is made up resembles what the flag was fitted on; real photographs and other "
+            "modalities pass more often.",
+        ),
         (grid("Foreign pictures", head, rows, words=2),),
     )
 

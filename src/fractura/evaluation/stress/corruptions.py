@@ -10,12 +10,12 @@ the same noise, direction and corner, whatever the severity.
 ============== ==================================================== ============================
 name           strength                                             severities 1 to 5
 ============== ==================================================== ============================
-gaussian-noise standard deviation, grey values 0..1                 0.02, 0.04, 0.08, 0.12, 0.18
-quantum-noise  photons a grain where nothing absorbs                2000, 600, 200, 60, 20
+gaussian noise standard deviation, grey values 0..1                 0.02, 0.04, 0.08, 0.12, 0.18
+quantum noise  photons a grain where nothing absorbs                2000, 600, 200, 60, 20
 blur           standard deviation of a Gaussian, share of L         .001, .002, .004, .007, .012
-motion-blur    length of a straight smear, share of L               0.005, 0.01, 0.02, 0.035, 0.05
-low-contrast   contrast kept, then 8 bits                           0.4, 0.2, 0.1, 0.05, 0.03
-high-contrast  factor about the median; what passes 0 or 1 is lost  1.15, 1.4, 1.8, 2.5, 3.5
+motion blur    length of a straight smear, share of L               0.005, 0.01, 0.02, 0.035, 0.05
+low contrast   contrast kept, then 8 bits                           0.4, 0.2, 0.1, 0.05, 0.03
+high contrast  factor about the median; what passes 0 or 1 is lost  1.15, 1.4, 1.8, 2.5, 3.5
 gamma          exponent; of half the radiographs its inverse        1.25, 1.6, 2, 2.5, 3.2
 jpeg           quality                                              50, 30, 15, 8, 4
 downsampling   pixels of the longer side, then enlarged again       320, 224, 160, 112, 80
@@ -214,12 +214,12 @@ def _with_grain(pixels: Pixels, grain: Pixels) -> View:
 
 
 CORRUPTIONS = (
-    Corruption("gaussian-noise", (0.02, 0.04, 0.08, 0.12, 0.18), _gaussian_noise),
-    Corruption("quantum-noise", (2000, 600, 200, 60, 20), _quantum_noise),
+    Corruption("gaussian noise", (0.02, 0.04, 0.08, 0.12, 0.18), _gaussian_noise),
+    Corruption("quantum noise", (2000, 600, 200, 60, 20), _quantum_noise),
     Corruption("blur", (0.001, 0.002, 0.004, 0.007, 0.012), _blur),
-    Corruption("motion-blur", (0.005, 0.01, 0.02, 0.035, 0.05), _motion_blur),
-    Corruption("low-contrast", (0.4, 0.2, 0.1, 0.05, 0.03), _low_contrast),
-    Corruption("high-contrast", (1.15, 1.4, 1.8, 2.5, 3.5), _high_contrast),
+    Corruption("motion blur", (0.005, 0.01, 0.02, 0.035, 0.05), _motion_blur),
+    Corruption("low contrast", (0.4, 0.2, 0.1, 0.05, 0.03), _low_contrast),
+    Corruption("high contrast", (1.15, 1.4, 1.8, 2.5, 3.5), _high_contrast),
     Corruption("gamma", (1.25, 1.6, 2, 2.5, 3.2), _gamma),
     Corruption("jpeg", (50, 30, 15, 8, 4), _jpeg),
     Corruption("downsampling", (320, 224, 160, 112, 80), _downsampling),

@@ -30,9 +30,9 @@ Floats = NDArray[np.float64]
 
 _NOTES = (
     "Sensitivity and specificity: flagged is whatever the model does not call no fracture.",
-    "mean_change is the mean absolute change of the probability; auroc_change is corrupted minus "
-    "clean on the same radiographs.",
-    "summary is the share of the clean AUROC's gain over chance (0.5) that is lost, averaged over "
+    "The mean change of the probability is of its absolute value; the change of the AUROC is that "
+    "with the corruption minus that without, on the same radiographs.",
+    "What is lost of the AUROC over chance is a share of the clean AUROC minus 0.5, averaged over "
     "severities.",
     "A fracture of which less than half is left in view is not asked for; a radiograph with a "
     "fracture that has lost all its boxes so is left out.",
