@@ -22,6 +22,7 @@ from fractura.evaluation.run_scorecard import (
 from fractura.findings import Box, Finding, Reading
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
+from tests.dicom.results.material import radiograph
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -93,8 +94,8 @@ def write_answers(folder: Path) -> None:
 def test_python_block_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pixels = make_phantom(0, fracture="transverse").radiograph.pixels
-    for name in ("wrist.png", "wrist.dcm"):  # a file's content, not its name, says what it is
-        save_png(tmp_path / name, to_16_bit(pixels))
+    save_png(tmp_path / "wrist.png", to_16_bit(pixels))
+    (tmp_path / "wrist.dcm").write_bytes(radiograph())
     write_run(tmp_path / "runs" / "resnet18")
     write_answers(tmp_path)
     exec(compile(block, "documentation", "exec"), {"__name__": "documentation"})

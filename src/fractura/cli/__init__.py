@@ -16,6 +16,7 @@ from fractura.cli import (
     data,
     demo,
     detect,
+    dicom,
     enhance,
     evaluate,
     export,
@@ -63,6 +64,7 @@ _COMMANDS = (
 for _module in _COMMANDS:
     app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
 app.add_typer(data.app, name="data")
+app.add_typer(dicom.app, name="dicom")
 
 
 def _show_version(wanted: bool) -> None:

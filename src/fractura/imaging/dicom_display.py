@@ -49,11 +49,11 @@ def _from_colour(samples: Samples, header: DicomHeader) -> Pixels:
 
 
 def _from_grey(samples: Samples, header: DicomHeader) -> tuple[Pixels, tuple[str, ...]]:
-    padding = _find_padding(samples, header)
+    padding = find_padding(samples, header)
     low, high = 0.0, 1.0
     warnings: tuple[str, ...] = ()
     if not (header.voi_lut or header.window):
-        low, high, warnings = _full_range(samples, padding, header)
+        low, high, warnings = full_range(samples, padding, header)
 
     def show(values: Floats) -> Floats:
         with np.errstate(over="ignore"):
@@ -70,7 +70,7 @@ def _from_grey(samples: Samples, header: DicomHeader) -> tuple[Pixels, tuple[str
     return pixels, warnings
 
 
-def _find_padding(samples: Samples, header: DicomHeader) -> NDArray[np.bool_] | None:
+def find_padding(samples: Samples, header: DicomHeader) -> NDArray[np.bool_] | None:
     """Where samples are not part of the image (PS3.3 C.7.5.1.1.2); None where all or none are."""
     if header.padding is None:
         return None
@@ -78,7 +78,7 @@ def _find_padding(samples: Samples, header: DicomHeader) -> NDArray[np.bool_] | 
     return padding if padding.any() and not padding.all() else None
 
 
-def _full_range(
+def full_range(
     samples: Samples, padding: NDArray[np.bool_] | None, header: DicomHeader
 ) -> tuple[float, float, tuple[str, ...]]:
     """The values, after the modality transform, that become black and white without any VOI."""

@@ -12,6 +12,7 @@ from fractura.evaluation.cases import Cases, json_figure
 from fractura.evaluation.classification import THRESHOLD, classification_figures
 from fractura.evaluation.figures.calibration import basic
 from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.findings import REGIONS
 
 Floats = NDArray[np.float64]
 
@@ -172,10 +173,13 @@ def _before(cumulated: Floats, index: NDArray[np.intp]) -> Floats:
 
 
 def _region_columns(cases: Cases) -> Floats | None:
-    """Whether a case shows a single region, and whether the model names that one: ``[n, 2]``."""
+    """Whether a case shows one region that the model knows, and is named so: ``[n, 2]``."""
     if cases.regions is None:
         return None
-    single = np.array([len(record.regions) == 1 for record in cases.records])
+    known = {*REGIONS, *cases.regions}
+    single = np.array(
+        [len(record.regions) == 1 and record.regions[0] in known for record in cases.records]
+    )
     right = np.array(
         [
             named in record.regions
