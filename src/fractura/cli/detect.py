@@ -42,7 +42,9 @@ def detect(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH", help="Image and DICOM files, folders with them, or patterns (*.dcm)."
+            metavar="PATH",
+            help="Image and DICOM files, folders with them, or patterns (*.dcm). "
+            "With --ray also manifests and addresses (s3://bucket/prefix).",
         ),
     ],
     as_json: Annotated[
@@ -81,6 +83,14 @@ def detect(
         int | None,
         typer.Option(min=1, metavar="N", help="Files read at once; by default one a processor."),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read millions of files with Ray: local, auto or a cluster's address. "
+            "Writes readings-*.jsonl and summary.json into DIR, and no pictures.",
+        ),
+    ] = None,
 ) -> None:
     """Read radiographs: is there a fracture, how likely, and where?
 
@@ -88,9 +98,20 @@ def detect(
     fractura detect wrist.png
     fractura detect study/ --out results/ --heatmap
     fractura detect "export/**/*.dcm" --json > readings.jsonl
+    fractura detect --ray auto archive.parquet --out readings/
 
     Exit status: 0 all files were read, 1 some could not be read, 2 wrong usage or nothing to read.
     """
+    if ray is not None:
+        from fractura.cli.detect_on_ray import detect_on_ray
+
+        if out is None or as_json or heatmap or compare:
+            raise WrongUsageError(
+                "--ray writes into --out DIR, and neither prints JSON nor draws; "
+                "leave out --json, --heatmap and --compare"
+            )
+        detect_on_ray(paths, out, ray, workers, model, frame=frame, all_findings=all_findings)
+        return
     if out is None and (heatmap or compare):
         raise WrongUsageError("--heatmap and --compare change pictures; say where with --out DIR")
     options = _Options(model, frame, all_findings, heatmap, compare)

@@ -27,7 +27,7 @@ def find_inputs(paths: Sequence[str]) -> list[str | Failure]:
     seen: set[str] = set()
     found: list[str | Failure] = []
     for path in paths:
-        for item in _expand(path):
+        for item in expand(path):
             key = item.path if isinstance(item, Failure) else str(Path(item).absolute())
             if key not in seen:
                 seen.add(key)
@@ -41,7 +41,7 @@ def find_inputs(paths: Sequence[str]) -> list[str | Failure]:
     return found
 
 
-def _expand(path: str) -> Iterator[str | Failure]:
+def expand(path: str) -> Iterator[str | Failure]:
     if os.path.lexists(path):
         matches = [path]
     else:
