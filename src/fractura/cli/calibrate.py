@@ -60,6 +60,7 @@ def calibrate(
     Exit status: 0 all is well, 1 a file cannot be read or written, 2 wrong usage.
     """
     from fractura.datasets.storage import read_manifest
+    from fractura.evaluation.answers.model import is_model
     from fractura.evaluation.calibrate import calibrate as fit
     from fractura.evaluation.calibrate import (
         recalibrated,
@@ -68,13 +69,13 @@ def calibrate(
         write_probabilities,
         write_recalibrated_model,
     )
-    from fractura.reading.model import Model, shipped_models
+    from fractura.reading.model import Model
 
     kind = out.suffix.lower()
     if kind not in (".onnx", ".csv", ".json"):
         raise WrongUsageError(f"{out} is none of .onnx, .csv and .json; its end says what to write")
-    is_model = source in shipped_models() or Path(source).suffix in (".onnx", ".xml")
-    if kind == ".onnx" and not is_model:
+    reads = is_model(source)
+    if kind == ".onnx" and not reads:
         raise WrongUsageError(f"{source} is no model file of fractura; write .csv or .json")
     if kind == ".onnx" and method == "isotonic":
         raise WrongUsageError(
@@ -85,7 +86,7 @@ def calibrate(
     asked = [record for record in table.records if record.split == split]
     if not asked:
         raise WrongUsageError(f"{manifest} has no radiograph in split {split}; split it first")
-    description = Model(source, 1).description if is_model else None
+    description = Model(source, 1).description if reads else None
     answers = _answers(source, description, asked)
     cases = answers.cases
     fitted, content = fit(cases, method)
@@ -95,7 +96,7 @@ def calibrate(
     if kind == ".json":
         write_calibration(out, content)
     elif kind == ".csv":
-        every = cases if is_model else _answers(source, None, table.records).cases
+        every = cases if reads else _answers(source, None, table.records).cases
         write_probabilities(out, every, recalibrated(every, cases, fitted), method)
     else:
         assert description is not None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fractura.datasets.journal import Journal, UnusableFileError
 from fractura.datasets.manifest import Intake, Manifest, ManifestError, check_record
@@ -16,10 +15,7 @@ from fractura.datasets.record import Dropped, Record
 from fractura.datasets.sources.source import Options, Source, SourceError
 from fractura.datasets.storage import check_target, write_dropped, write_manifest
 from fractura.imaging.save import make_folder
-from fractura.reading.stream import map_in_order, processors
-
-Progress = Callable[[Iterable[Any], int | None, str], Iterable[Any]]
-"""Hands items on, showing how many of a total (``None`` if not known) passed, under a name."""
+from fractura.reading.stream import Progress, map_in_order, processors
 
 _UNUSABLE = ("missing", "empty", "not regular", "cannot be", "not valid", "damaged")
 """Words in the reasons for which files that a source lists cannot be used."""

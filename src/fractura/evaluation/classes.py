@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from fractura.evaluation.run_scorecard import class_content
 from fractura.imaging.load import load
 from fractura.reading.classify import Classifier
 from fractura.reading.model import ModelDescription
-from fractura.reading.stream import map_in_order, processors
+from fractura.reading.stream import Progress, map_in_order, processors
 
 
 def measure_classes(
@@ -25,7 +25,7 @@ def measure_classes(
     records: Sequence[Record],
     *,
     samples: int = 2000,
-    progress: Callable[[Iterable[Any], int, str], Generator[Any, None, None]] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[dict[str, Any], Predictions]:
     """Read records with a model of classes and measure its answers.
 
@@ -53,7 +53,7 @@ def measure_classes(
         except LoadError:
             return None
 
-    shares = map_in_order(classify, known, processors())
+    shares: Iterable[Any] = map_in_order(classify, known, processors())
     if progress is not None:
         shares = progress(shares, len(known), "Reading")
     pairs = [(record, share) for record, share in zip(known, shares, strict=True) if share]

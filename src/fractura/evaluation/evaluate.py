@@ -14,7 +14,7 @@ from fractura.datasets.question import FRACTURES
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
 from fractura.errors import FracturaError
-from fractura.evaluation.answers.model import read_with
+from fractura.evaluation.answers.model import is_model, read_with
 from fractura.evaluation.answers.read import Answers, read_answers
 from fractura.evaluation.cases import Cases, Level, pooled
 from fractura.evaluation.classes import measure_classes
@@ -26,11 +26,11 @@ from fractura.evaluation.predictions import (
     write_predictions,
 )
 from fractura.evaluation.run_scorecard import SCORECARD, document, write_scorecard
-from fractura.evaluation.sections import Chosen, Progress, evaluate_cases, own_points, stress
+from fractura.evaluation.sections import Chosen, evaluate_cases, own_points, stress
 from fractura.evaluation.source import cost_of, provenance_of
 from fractura.imaging.save import make_folder
-from fractura.reading.model import Model, ModelDescription, shipped_models
-from fractura.reading.stream import processors
+from fractura.reading.model import Model, ModelDescription
+from fractura.reading.stream import Progress, processors
 from fractura.reading.trained_on import trained_on
 
 READINGS = "readings.jsonl"
@@ -68,7 +68,7 @@ def evaluate(
     manifest: Path,
     settings: Settings,
     out: Path | None = None,
-    progress: Progress[Any] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure a model, or the answers of any other system, on one split of a manifest.
 
@@ -118,7 +118,7 @@ def evaluate(
             cases,
             out=out,
             chosen=_chosen(source, description, tuning, settings, progress),
-            points=own_points(source) if description and description.task in FRACTURES else (),
+            points=own_points(description) if description and description.task in FRACTURES else (),
             training=[record for record in table.records if record.split == "train"],
             prevalence=settings.prevalence,
             leak=leak,
@@ -151,11 +151,6 @@ def evaluate(
 
 
 _BINARY = (*FRACTURES, "abnormality")
-
-
-def is_model(source: str) -> bool:
-    """Whether a source is a shipped model's name or a model file, not a table of answers."""
-    return source in shipped_models() or Path(source).suffix in (".onnx", ".xml")
 
 
 def _of_split(table: Manifest, split: str, manifest: Path) -> list[Record]:
@@ -201,7 +196,7 @@ def _answers(
     description: ModelDescription | None,
     records: Sequence[Record],
     kept: Path | None,
-    progress: Progress[Any] | None,
+    progress: Progress | None,
 ) -> Answers:
     if description is None:
         told = any(record.fractured is not None for record in records)
@@ -214,7 +209,7 @@ def _chosen(
     description: ModelDescription | None,
     tuning: Sequence[Record],
     settings: Settings,
-    progress: Progress[Any] | None,
+    progress: Progress | None,
 ) -> Chosen | None:
     if settings.choose_on is None:
         return None

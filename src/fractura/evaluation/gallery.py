@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fractura.errors import LoadError
 from fractura.evaluation.cases import Boxes, Cases
+from fractura.evaluation.classification import THRESHOLD
 from fractura.evaluation.label_errors import suspects
 from fractura.imaging.enhance import interpolation
 from fractura.imaging.labels import place_labels
@@ -31,7 +32,6 @@ FOLDER = "gallery"
 LONGEST_SIDE = 480
 MOST_BOXES = 3
 LEAST_SCORE = 0.01
-THRESHOLD = 0.5
 
 _STRIP = 20
 _NARROWEST = 200

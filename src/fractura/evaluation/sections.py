@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import Cases, json_figure
-from fractura.evaluation.classification import THRESHOLD
+from fractura.evaluation.classification import THRESHOLD, Classification
 from fractura.evaluation.figures.baselines import baselines
 from fractura.evaluation.figures.boxes import detection
 from fractura.evaluation.figures.calibration import calibration
 from fractura.evaluation.figures.curves import curves
-from fractura.evaluation.figures.image import image_figures, image_notes
+from fractura.evaluation.figures.image import as_classes, image_figures, image_notes
 from fractura.evaluation.figures.masks import masks
 from fractura.evaluation.figures.points import Point, choose, operating_points
 from fractura.evaluation.figures.subgroups import subgroups
@@ -25,11 +25,9 @@ from fractura.evaluation.figures.triage import fit_triage, triage
 from fractura.evaluation.gallery import gallery
 from fractura.evaluation.leaks import Leak
 from fractura.evaluation.run_scorecard import head
+from fractura.reading.model import ModelDescription
 from fractura.reading.reader import Reader
-
-Item = TypeVar("Item")
-Progress = Callable[[Iterable[Item], int, str], Generator[Item, None, None]]
-"""Hands items on, of which there are so many, under a name for people."""
+from fractura.reading.stream import Progress
 
 RULES = ("sensitivity>=0.9", "specificity>=0.95", "youden")
 
@@ -88,7 +86,8 @@ def evaluate_cases(
             for rule in chosen.rules
         ]
     boxes = detection(cases, **options) if cases.found and cases.truths else None
-    figures = image_figures(cases, **options)
+    classes = as_classes(cases, **options)
+    figures = image_figures(cases, classes, **options)
     if boxes is not None:
         figures = _figures(figures, boxes["figures"])
     fitted = None if chosen is None else fit_triage(chosen.cases, name=f"split {chosen.split}")
@@ -122,7 +121,7 @@ def evaluate_cases(
             "masks": masks(cases, **options),
         }
     else:
-        content |= _classified(cases, samples, seed)
+        content |= _classified(classes)
     if cases.level == "image":
         content["gallery"] = gallery(cases, out)
     return content
@@ -136,7 +135,7 @@ def stress(
     samples: int = 2000,
     seed: int = 0,
     workers: int = 1,
-    progress: Progress[Any] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Read changed, foreign and explained radiographs with the model.
 
@@ -180,10 +179,9 @@ def stress(
     return sections
 
 
-def own_points(model: str | Path) -> list[Point]:
+def own_points(description: ModelDescription) -> list[Point]:
     """The operating points that a model file of ours holds."""
-    reader = Reader(model, threads=1)
-    points = reader.description.operating_points
+    points = description.operating_points
     return [
         Point("high sensitivity", "the model's own", points.high_sensitivity.probability, _OWN),
         Point("high specificity", "the model's own", points.high_specificity.probability, _OWN),
@@ -232,16 +230,8 @@ def _is_main(name: str) -> bool:
     return name in ("ap50", "ap75", "ap50_95", "ap50_fractured_only")
 
 
-def _classified(cases: Cases, samples: int, seed: int) -> dict[str, Any]:
+def _classified(found: Classification) -> dict[str, Any]:
     """What scorecards of classes hold besides: matrix, figures of each class, and baseline."""
-    from fractura.evaluation.classification import classification_figures
-
-    probabilities = np.stack([1 - cases.probability, cases.probability], axis=1)
-    found = classification_figures(
-        cases.ids, cases.clusters, probabilities, cases.positive.astype(np.int64), cases.names,
-        samples=samples,
-        seed=seed,
-    )  # fmt: skip
     return {
         "classes": {
             name: {"n": int(count), **{key: json_figure(one) for key, one in figures.items()}}

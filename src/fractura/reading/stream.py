@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fractura.errors import FracturaError
 from fractura.findings import Failure, Reading
@@ -15,6 +15,9 @@ from fractura.reading.reader import Reader, load_and_read
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+Progress = Callable[[Iterable[Any], int | None, str], Iterable[Any]]
+"""Hands items on, showing how many of a total (``None`` if not known) passed, under a name."""
 
 IN_FLIGHT = 4
 """Items that are being worked on or wait to be handed out, for each worker."""

@@ -14,9 +14,10 @@ from fractura.datasets.audit.grouping import connect
 from fractura.datasets.audit.keypoints import INVERTED, MIRRORED, VARIANTS
 from fractura.datasets.audit.neighbours import Candidates
 from fractura.datasets.audit.pictures import Picture
-from fractura.datasets.audit.search import Progress, search
+from fractura.datasets.audit.search import search
 from fractura.datasets.audit.spread import spread
 from fractura.datasets.audit.verify import SAME_EXPOSURE, compare
+from fractura.reading.stream import Progress
 
 __all__ = ["Pair", "Picture", "Progress", "find_duplicates", "groups_of"]
 

@@ -8,11 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 from fractura.datasets.audit.cache import Cache, Pictures
-from fractura.datasets.audit.duplicates import Progress
 from fractura.datasets.audit.examine import Examination, Picture, examine_bytes, read_file
 from fractura.datasets.record import Record
 from fractura.errors import LoadError
-from fractura.reading.stream import map_in_order, processors
+from fractura.reading.stream import Progress, map_in_order, processors
 
 
 def examine_all(

@@ -14,7 +14,7 @@ from typing import Any
 from fractura import __version__
 from fractura.datasets.audit import contents, families, files, foreign, labels, leaks, marks
 from fractura.datasets.audit import shortcuts as shortcut_models
-from fractura.datasets.audit.duplicates import Progress, find_duplicates
+from fractura.datasets.audit.duplicates import find_duplicates
 from fractura.datasets.audit.gather import examine_all
 from fractura.datasets.audit.grouping import alike, connect
 from fractura.datasets.audit.identical import identical_files, identical_pixels
@@ -25,6 +25,7 @@ from fractura.datasets.manifest import Manifest, ManifestError
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
 from fractura.imaging.save import SaveError
+from fractura.reading.stream import Progress
 
 _MODULES = ("scipy", "faiss", "jinja2")
 _LIBRARIES = ("numpy", "opencv-python-headless", "scipy", "scikit-learn", "faiss-cpu")

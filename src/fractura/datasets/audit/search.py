@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ from fractura.datasets.audit.neighbours import (
 from fractura.datasets.audit.pictures import PICTURE_SIDE, Picture
 from fractura.datasets.audit.spread import spread
 from fractura.reading.model import DEFAULT_MODEL, Model
-
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
+from fractura.reading.stream import Progress
 
 _LIKE_OUTLINE = 0.9
 _LIKE_EMBEDDING = 0.3

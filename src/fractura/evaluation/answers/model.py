@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from fractura.evaluation.cases import is_positive
 from fractura.imaging.load import load
 from fractura.imaging.save import whole_file
 from fractura.reading.classify import Classifier
-from fractura.reading.model import Model
+from fractura.reading.model import Model, shipped_models
 from fractura.reading.reader import Reader
-from fractura.reading.stream import failure, map_in_order, processors, read_files
+from fractura.reading.stream import Progress, failure, map_in_order, processors, read_files
 
 _DECIMALS = 5
 Outcomes = Generator[dict[str, Any], None, None]
@@ -31,7 +31,7 @@ def read_with(
     *,
     workers: int | None = None,
     readings: Path | None = None,
-    progress: Callable[[Iterable[Any], int, str], Outcomes] | None = None,
+    progress: Progress | None = None,
 ) -> Answers:
     """Let a model read every record whose label tells of what the model looks for.
 
@@ -46,7 +46,7 @@ def read_with(
         workers: radiographs read at once; by default one a processor.
         readings: write what the model says here, a line a radiograph, for
             :func:`fractura.evaluation.answers.read.read_answers`.
-        progress: hands items on, of which there are so many, under a name for people.
+        progress: shows how far it is.
 
     Raises:
         FracturaError: the model cannot be opened or looks for something else, ``readings`` cannot
@@ -65,13 +65,17 @@ def read_with(
     with ExitStack() as stack:
         file = stack.enter_context(whole_file(readings)) if readings else None
         outcomes = stack.enter_context(closing(read(model, paths, workers)))
-        if progress:
-            outcomes = stack.enter_context(closing(progress(outcomes, len(paths), "Reading")))
-        for number, (index, data) in enumerate(zip(chosen, outcomes, strict=True), 1):
+        shown = progress(outcomes, len(paths), "Reading") if progress else outcomes
+        for number, (index, data) in enumerate(zip(chosen, shown, strict=True), 1):
             if file:
                 file.write(json.dumps(data).encode() + b"\n")
             lines.add(data, number, index)
     return lines.finish()
+
+
+def is_model(source: str) -> bool:
+    """Whether a source is a shipped model's name or a model file, not a table of answers."""
+    return source in shipped_models() or Path(source).suffix in (".onnx", ".xml")
 
 
 def looks_for(model: str | Path) -> str:

@@ -14,6 +14,7 @@ from fractura.datasets.audit.examine import Examination
 from fractura.datasets.grouping import with_groups
 from fractura.datasets.record import Record
 from fractura.evaluation.cases import Cases, is_positive, json_figure
+from fractura.evaluation.classification import THRESHOLD
 from fractura.evaluation.interval import Figure, bootstrap_all
 from fractura.evaluation.ranking import Ranking
 
@@ -24,8 +25,6 @@ FOLDS = 5
 FEWEST = 20
 FEWEST_GROUPS = 10
 """Cases and groups that each class needs for trees to be trained."""
-
-THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, eq=False)

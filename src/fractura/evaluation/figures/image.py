@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.evaluation.cases import Cases, json_figure
-from fractura.evaluation.classification import THRESHOLD, classification_figures
+from fractura.evaluation.classification import (
+    THRESHOLD,
+    Classification,
+    classification_figures,
+)
 from fractura.evaluation.figures.calibration import basic
 from fractura.evaluation.interval import Figure, bootstrap_all
 from fractura.findings import REGIONS
@@ -20,7 +24,26 @@ FIXED = (0.9, 0.95)
 """Specificities at which sensitivity is given, and the reverse."""
 
 
-def image_figures(cases: Cases, *, samples: int = 2000, seed: int = 0) -> dict[str, Any]:
+def as_classes(cases: Cases, *, samples: int = 2000, seed: int = 0) -> Classification:
+    """The cases measured as two classes, the second being the positive one.
+
+    Raises:
+        FracturaError: there is no case, an id comes twice, or a probability is not in 0..1.
+    """
+    return classification_figures(
+        cases.ids,
+        cases.clusters,
+        np.stack([1 - cases.probability, cases.probability], axis=1),
+        cases.positive.astype(np.int64),
+        cases.names,
+        samples=samples,
+        seed=seed,
+    )
+
+
+def image_figures(
+    cases: Cases, found: Classification | None = None, *, samples: int = 2000, seed: int = 0
+) -> dict[str, Any]:
     """Figures of the probabilities, each with n and a 95 % interval.
 
     ``auroc``, ``average_precision``, ``brier``, ``calibration_error`` and ``log_loss`` are of the
@@ -37,6 +60,7 @@ def image_figures(cases: Cases, *, samples: int = 2000, seed: int = 0) -> dict[s
 
     Args:
         cases: at least one.
+        found: :func:`as_classes` of these cases, if it is there already.
         samples: bootstrap samples of whole clusters.
         seed: of the bootstrap.
 
@@ -46,16 +70,7 @@ def image_figures(cases: Cases, *, samples: int = 2000, seed: int = 0) -> dict[s
     Raises:
         FracturaError: there is no case, an id comes twice, or a probability is not in 0..1.
     """
-    probabilities = np.stack([1 - cases.probability, cases.probability], axis=1)
-    found = classification_figures(
-        cases.ids,
-        cases.clusters,
-        probabilities,
-        cases.positive.astype(np.int64),
-        cases.names,
-        samples=samples,
-        seed=seed,
-    )
+    found = found or as_classes(cases, samples=samples, seed=seed)
     tradeoff = _Tradeoff(cases.probability, cases.positive)
     regions = _region_columns(cases)
 

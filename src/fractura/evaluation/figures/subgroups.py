@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fractura.datasets.record import Record
 from fractura.evaluation.cases import Cases, Level, json_figure
+from fractura.evaluation.classification import THRESHOLD
 from fractura.evaluation.detection import best_of_each_case, match_pairs, pairs_of
 from fractura.evaluation.figures.boxes import SIZES, rankable, ranks_by_id
 from fractura.evaluation.interval import Figure, bootstrap_all
@@ -26,7 +27,6 @@ ENOUGH = 20
 MOST_VALUES = 20
 """Subgroups of one attribute; the largest are kept."""
 
-THRESHOLD = 0.5
 OVERLAP = 0.5
 
 _AGES = ((0, 9), (10, 17), (18, 39), (40, 64))

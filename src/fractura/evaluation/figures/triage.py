@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import Cases, json_figure
+from fractura.evaluation.classification import THRESHOLD
 from fractura.evaluation.interval import Figure, bootstrap_all
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 OUTCOMES = ("no fracture", "needs a reader", "fracture")
-THRESHOLD = 0.5
-"""Probability from which on a case is called positive in the risk-coverage curve."""
 
 MOST_POINTS = 200
 _ROUNDING = 1e-9

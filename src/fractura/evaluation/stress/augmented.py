@@ -16,7 +16,6 @@ from fractura.evaluation.pool import Pool
 from fractura.evaluation.ranking import Ranking
 from fractura.evaluation.stress.reread import (
     Answer,
-    Progress,
     Read,
     answer,
     estimate,
@@ -33,6 +32,7 @@ from fractura.evaluation.stress.views import (
     zoomed,
 )
 from fractura.imaging.radiograph import Radiograph
+from fractura.reading.stream import Progress
 
 Floats = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def augmented(
         workers: threads.
         samples: bootstrap samples.
         seed: of the choice of radiographs and the bootstrap.
-        progress: see :data:`fractura.evaluation.stress.reread.Progress`.
+        progress: see :data:`fractura.reading.stream.Progress`.
 
     Returns:
         ``{"cases", "views", "figures", "notes"}``. Gains are augmented minus plain on the same

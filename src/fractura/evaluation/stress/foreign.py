@@ -12,12 +12,12 @@ from scipy.stats import beta
 from fractura.errors import LoadError
 from fractura.evaluation.cases import Cases, cluster_numbers, json_figure
 from fractura.evaluation.interval import Figure
-from fractura.evaluation.stress.reread import Progress, Read
+from fractura.evaluation.stress.reread import Read
 from fractura.imaging.foreign import KINDS, make_foreign
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.foreign import WARNING
-from fractura.reading.stream import map_in_order
+from fractura.reading.stream import Progress, map_in_order
 
 Picture = Radiograph | Path
 
@@ -54,7 +54,7 @@ def foreign(
         workers: threads.
         samples: not used: the interval is exact.
         seed: of the draw.
-        progress: see :data:`fractura.evaluation.stress.reread.Progress`.
+        progress: see :data:`fractura.reading.stream.Progress`.
 
     Returns:
         ``kind``, ``n``, ``flagged`` and ``source`` of each kind; see :func:`share` for the figure.

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from fractura.errors import ModelError
 from fractura.evaluation.cases import Boxes, Cases
-from fractura.evaluation.stress.reread import Progress, estimate, over, reread
+from fractura.evaluation.stress.reread import estimate, over, reread
 from fractura.findings import Reading
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.model import model_path
 from fractura.reading.reader import Reader
+from fractura.reading.stream import Progress
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +87,7 @@ def heatmaps(
         workers: threads.
         samples: bootstrap samples.
         seed: of the choice of radiographs and the bootstrap.
-        progress: see :data:`fractura.evaluation.stress.reread.Progress`.
+        progress: see :data:`fractura.reading.stream.Progress`.
 
     Returns:
         ``{"radiographs", "boxes", "figures", "randomised", "notes"}``.

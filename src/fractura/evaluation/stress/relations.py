@@ -14,7 +14,6 @@ from fractura.evaluation.detection import intersection_over_union
 from fractura.evaluation.interval import Figure
 from fractura.evaluation.stress.reread import (
     Answer,
-    Progress,
     Read,
     answer,
     estimate,
@@ -33,6 +32,7 @@ from fractura.evaluation.stress.views import (
     unmoved,
 )
 from fractura.imaging.radiograph import Radiograph
+from fractura.reading.stream import Progress
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def relations(
         workers: threads.
         samples: bootstrap samples.
         seed: of the choice of radiographs and the bootstrap.
-        progress: see :data:`fractura.evaluation.stress.reread.Progress`.
+        progress: see :data:`fractura.reading.stream.Progress`.
 
     Returns:
         For each of :data:`RELATIONS` ``{"name", "what", "cases", "figures"}``. ``mean_change`` and

@@ -17,12 +17,10 @@ from fractura.evaluation.stress.views import View, shown_truths
 from fractura.findings import Decision, Reading
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
-from fractura.reading.stream import map_in_order
+from fractura.reading.stream import Progress, map_in_order
 
 Read = Callable[[Radiograph], Reading]
 """A reader's ``read`` with all findings."""
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
-"""Hands items on, of which there are so many, under a name for people."""
 Result = TypeVar("Result")
 
 

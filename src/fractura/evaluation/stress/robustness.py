@@ -15,7 +15,6 @@ from fractura.evaluation.pool import Pool
 from fractura.evaluation.ranking import Ranking
 from fractura.evaluation.stress.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from fractura.evaluation.stress.reread import (
-    Progress,
     Read,
     answer,
     estimate,
@@ -25,6 +24,7 @@ from fractura.evaluation.stress.reread import (
 )
 from fractura.evaluation.stress.views import View, unmoved
 from fractura.imaging.radiograph import Radiograph
+from fractura.reading.stream import Progress
 
 Floats = NDArray[np.float64]
 
@@ -82,7 +82,7 @@ def robustness(
         workers: threads.
         samples: bootstrap samples.
         seed: of the corruptions, the choice of radiographs and the bootstrap.
-        progress: see :data:`fractura.evaluation.stress.reread.Progress`.
+        progress: see :data:`fractura.reading.stream.Progress`.
 
     Returns:
         ``{"cases", "clean": figures, "corruptions": [{"name", "severity", "figures"}], "summary":
