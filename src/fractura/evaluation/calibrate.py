@@ -14,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fractura.datasets.audit.trees import held_out
 from fractura.errors import FracturaError, ModelError
-from fractura.evaluation.cases import Cases, json_figure
+from fractura.evaluation.cases import Cases
 from fractura.evaluation.figures.calibration import (
     basic,
     cox,
@@ -25,7 +26,7 @@ from fractura.evaluation.figures.calibration import (
     logistic,
 )
 from fractura.evaluation.figures.points import choose
-from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
 from fractura.imaging.save import write_whole
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
 from fractura.reading.model import ModelDescription, model_path
@@ -134,15 +135,14 @@ def cross_fitted(method: Method, cases: Cases, *, seed: int = 0) -> Floats | Non
 
     Five folds, or as many as there are clusters with each class; ``None`` if fewer than two.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     positive, clusters = cases.positive, cases.clusters
     folds = min(FOLDS, len(np.unique(clusters[positive])), len(np.unique(clusters[~positive])))
     if folds < 2:
         return None
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    parts = held_out(positive, clusters, folds, seed)
     found = np.empty(len(cases))
-    for inside, outside in splitter.split(clusters, positive, clusters):
+    for fold in range(folds):
+        inside, outside = np.flatnonzero(parts != fold), np.flatnonzero(parts == fold)
         if positive[inside].all() or not positive[inside].any():
             return None
         fitted = fit_recalibration(method, cases.probability[inside], positive[inside])

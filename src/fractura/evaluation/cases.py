@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,10 +182,3 @@ DECISIONS = ("no fracture", "uncertain", "fracture")
 def _ranks(decisions: NDArray[np.str_]) -> list[int]:
     rank: Mapping[str, int] = {name: index for index, name in enumerate(DECISIONS)}
     return [rank[str(decision)] for decision in decisions]
-
-
-def json_figure(figure: Any) -> dict[str, Any]:
-    """A :class:`fractura.evaluation.interval.Figure` for a scorecard; ``nan`` becomes ``None``."""
-    values = {"value": figure.value, "low": figure.low, "high": figure.high}
-    plain = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
-    return {**plain, "n": int(figure.n)}

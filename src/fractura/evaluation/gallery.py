@@ -185,8 +185,8 @@ TRUE = _Line("true", SKY_BLUE, dashed=True)
 def _of_case(boxes: Boxes | None, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if boxes is None:
         return np.zeros((0, 4)), np.zeros(0)
-    start, end = np.searchsorted(boxes.case, [index, index + 1])
-    return boxes.corners[start:end], boxes.scores[start:end]
+    own = boxes.of(np.array([index]))
+    return own.corners, own.scores
 
 
 def _draw_frame(draw: ImageDraw, corners: NDArray[np.float64], line: _Line) -> None:

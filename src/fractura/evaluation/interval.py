@@ -93,3 +93,35 @@ def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(defined, [0.025, 0.975])
     return float(low), float(high)
+
+
+def estimate(
+    statistics: Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]],
+    clusters: NDArray[Any],
+    samples: int,
+    seed: int,
+    rests: Mapping[str, int],
+) -> dict[str, dict[str, float | int | None]]:
+    """Figures for a scorecard; without any case all of them are undefined.
+
+    Args:
+        statistics: see :func:`bootstrap_all`.
+        clusters: of the cases, ``[n]``.
+        samples: of the bootstrap.
+        seed: of the bootstrap.
+        rests: the number of cases that each figure rests on.
+    """
+    if not len(clusters):
+        return {name: json_figure(Figure(np.nan, np.nan, np.nan, 0)) for name in rests}
+    found = bootstrap_all(statistics, clusters, samples=samples, seed=seed)
+    return {
+        name: json_figure(Figure(found[name].value, found[name].low, found[name].high, n))
+        for name, n in rests.items()
+    }
+
+
+def json_figure(figure: Figure) -> dict[str, float | int | None]:
+    """A figure for a scorecard; what is no finite number becomes ``None``."""
+    values = {"value": figure.value, "low": figure.low, "high": figure.high}
+    plain = {name: float(value) if np.isfinite(value) else None for name, value in values.items()}
+    return {**plain, "n": int(figure.n)}

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractura.datasets.audit.auroc import placements
+
 _NORMAL_975 = 1.959963984540054
 
 
@@ -47,12 +49,12 @@ def delong(
     ones, zeros = int(positive.sum()), int((~positive).sum())
     if min(ones, zeros) < 2:
         return Difference(math.nan, math.nan, math.nan, math.nan)
-    placements = _placements(scores, positive) - _placements(others, positive)
-    value = float(placements[positive].mean())
+    apart = placements(scores, positive) - placements(others, positive)
+    value = float(apart[positive].mean())
     index = np.arange(len(scores))
     if clusters is not None:
         index = np.unique(clusters, return_inverse=True)[1]
-    centred = placements - value
+    centred = apart - value
     count = int(index.max()) + 1
     of_ones = np.bincount(index, centred * positive, count) / ones
     of_zeros = np.bincount(index, centred * ~positive, count) / zeros
@@ -91,13 +93,3 @@ def _p_value(value: float, error: float) -> float:
     if error == 0:
         return 1.0 if value == 0 else 0.0
     return math.erfc(abs(value) / error / math.sqrt(2))
-
-
-def _placements(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For each case the share of the other class that it is ranked right against."""
-    values, index = np.unique(scores, return_inverse=True)
-    ones = np.bincount(index, positive, len(values))
-    zeros = np.bincount(index, ~positive, len(values))
-    below = (np.cumsum(zeros) - zeros / 2) / zeros.sum()
-    above = (ones.sum() - np.cumsum(ones) + ones / 2) / ones.sum()
-    return np.asarray(np.where(positive, below[index], above[index]), dtype=np.float64)

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ from fractura.errors import FracturaError
 from fractura.evaluation import confusion
 from fractura.evaluation.classification import THRESHOLD, check_cases, classification_figures
 from fractura.evaluation.detection import Matches
-from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
 from fractura.evaluation.pool import Pool
 from fractura.evaluation.predictions import Predictions, predictions
 from fractura.evaluation.ranking import Ranking
@@ -444,16 +443,4 @@ def _rate(rate: float) -> str:
 
 
 def _figures(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | int | None]]:
-    return {
-        name: {
-            "value": _number(one.value),
-            "low": _number(one.low),
-            "high": _number(one.high),
-            "n": one.n,
-        }
-        for name, one in figures.items()
-    }
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return {name: json_figure(one) for name, one in figures.items()}

@@ -11,7 +11,7 @@ import numpy as np
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
-from fractura.evaluation.cases import Cases, json_figure
+from fractura.evaluation.cases import Cases
 from fractura.evaluation.classification import THRESHOLD, Classification
 from fractura.evaluation.figures.baselines import baselines
 from fractura.evaluation.figures.boxes import detection
@@ -23,6 +23,7 @@ from fractura.evaluation.figures.points import Point, choose, operating_points
 from fractura.evaluation.figures.subgroups import subgroups
 from fractura.evaluation.figures.triage import fit_triage, triage
 from fractura.evaluation.gallery import gallery
+from fractura.evaluation.interval import json_figure
 from fractura.evaluation.leaks import Leak
 from fractura.evaluation.run_scorecard import head
 from fractura.reading.model import ModelDescription

@@ -25,7 +25,7 @@ class Auroc:
 
 def auroc(scores: NDArray[Any], positive: NDArray[np.bool_]) -> float:
     """The area alone, for scores ``[n]`` of which both classes have some; ties count half."""
-    return float(_placements(scores, positive)[positive].mean())
+    return float(placements(scores, positive)[positive].mean())
 
 
 def grouped_auroc(
@@ -48,9 +48,9 @@ def grouped_auroc(
         groups: number of each image's group, ``[n]``.
         folds: of the cross-validation that the scores are from, if they are.
     """
-    placements = _placements(scores, positive)
-    area = float(placements[positive].mean())
-    centred = placements - area
+    placed = placements(scores, positive)
+    area = float(placed[positive].mean())
+    centred = placed - area
     index = np.unique(groups, return_inverse=True)[1]
     ones, zeros = positive.sum(), (~positive).sum()
     count = int(index.max()) + 1
@@ -72,7 +72,7 @@ def grouped_auroc(
     return Auroc(area, min(low, area), max(high, area))
 
 
-def _placements(scores: NDArray[Any], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+def placements(scores: NDArray[Any], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
     """For each image the share of the other class that it is ranked right against."""
     values, index = np.unique(scores, return_inverse=True)
     ones = np.bincount(index, positive, len(values))

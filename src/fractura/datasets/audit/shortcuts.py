@@ -13,6 +13,7 @@ from fractura.datasets.audit.auroc import Auroc, auroc, grouped_auroc
 from fractura.datasets.audit.columns import Column, column_sets, varies, without_label
 from fractura.datasets.audit.examine import Examination
 from fractura.datasets.audit.result import Check, Problem
+from fractura.datasets.audit.trees import held_out, mid_ranks, probabilities
 from fractura.datasets.grouping import with_groups
 from fractura.datasets.record import Record
 
@@ -154,13 +155,7 @@ def _enough(groups: Numbers) -> bool:
 
 
 def _baselines(sample: _Sample) -> list[_Baseline]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folds = np.zeros(len(sample.groups), dtype=np.int64)
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    split = splitter.split(np.zeros((len(folds), 1)), sample.positive, sample.groups)
-    for fold, (_, held_out) in enumerate(split):
-        folds[held_out] = fold
+    folds = held_out(sample.positive, sample.groups, FOLDS, seed=0)
     everything = {column.name: column for columns in sample.sets.values() for column in columns}
     alone = {
         name: auroc(_rates(column, sample.positive, folds), sample.positive)
@@ -179,21 +174,12 @@ def _baselines(sample: _Sample) -> list[_Baseline]:
 
 def _scores(columns: Sequence[Column], positive: Labels, folds: Numbers) -> NDArray[np.float64]:
     """Each image's rank in its fold, by trees that were trained on the other folds."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     table = np.stack([column.values for column in columns], axis=1)
+    categorical = [column.categorical for column in columns]
     scores = np.zeros(len(folds))
     for fold in range(FOLDS):
         out = folds == fold
-        model = HistGradientBoostingClassifier(
-            learning_rate=0.05,
-            max_leaf_nodes=8,
-            categorical_features=[column.categorical for column in columns],
-            early_stopping=False,
-            random_state=0,
-        )
-        model.fit(table[~out], positive[~out])
-        scores[out] = _ranks(model.predict_proba(table[out])[:, 1])
+        scores[out] = mid_ranks(probabilities(table[~out], positive[~out], table[out], categorical))
     return scores
 
 
@@ -213,14 +199,8 @@ def _rates(column: Column, positive: Labels, folds: Numbers) -> NDArray[np.float
         counts = np.bincount(bins[~out], minlength=bins.max() + 1)
         ones = np.bincount(bins[~out], positive[~out], bins.max() + 1)
         mean = positive[~out].mean()
-        rates[out] = _ranks(((ones + mean) / (counts + 1))[bins[out]])
+        rates[out] = mid_ranks(((ones + mean) / (counts + 1))[bins[out]])
     return rates
-
-
-def _ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mid-ranks in 0..1: scores of models of different folds are not on one scale."""
-    _, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    return ((np.cumsum(counts) - counts / 2) / len(scores))[index]
 
 
 def _sentence(item: _Baseline) -> str:

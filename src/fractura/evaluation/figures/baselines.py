@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from fractura.datasets.audit.columns import Column, column_sets, varies, without_label
 from fractura.datasets.audit.examine import Examination
+from fractura.datasets.audit.trees import held_out, mid_ranks, probabilities
 from fractura.datasets.grouping import with_groups
 from fractura.datasets.record import Record
-from fractura.evaluation.cases import Cases, is_positive, json_figure
+from fractura.evaluation.cases import Cases, is_positive
 from fractura.evaluation.classification import THRESHOLD
-from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.evaluation.interval import estimate
 from fractura.evaluation.ranking import Ranking
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_FIGURES = ("auroc", "average_precision", "brier", "accuracy")
 FOLDS = 5
 FEWEST = 20
 FEWEST_GROUPS = 10
@@ -128,7 +130,7 @@ def _guess(
     groups = np.unique(names, return_inverse=True)[1]
     count = len(labels)
     if _enough(labels, groups[:count]):
-        probability = _trees(table[:count], labels, table[count:], categorical)
+        probability = probabilities(table[:count], labels, table[count:], categorical)
         note = f"Trained on the training split (n = {count:,}, {labels.sum():,} positive)."
         return _Guess(probability, probability, note)
     own, of, positive = table[count:], groups[count:], cases.positive
@@ -138,9 +140,11 @@ def _guess(
             "the training split or here."
         )
     probability, ranking = np.zeros(len(cases)), np.zeros(len(cases))
-    for out in _held_out(positive, of, seed):
-        probability[out] = _trees(own[~out], positive[~out], own[out], categorical)
-        ranking[out] = _ranks(probability[out])
+    folds = held_out(positive, of, FOLDS, seed)
+    for fold in range(FOLDS):
+        out = folds == fold
+        probability[out] = probabilities(own[~out], positive[~out], own[out], categorical)
+        ranking[out] = mid_ranks(probability[out])
     note = (
         f"Cross-validated over {FOLDS} folds of these cases; cases are ranked within their fold, "
         "since models of different folds are not on one scale."
@@ -156,43 +160,9 @@ def _enough(positive: Flags, groups: NDArray[np.integer]) -> bool:
     )
 
 
-def _held_out(positive: Flags, groups: NDArray[np.integer], seed: int) -> list[Flags]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    folds = []
-    for _, chosen in splitter.split(np.zeros((len(positive), 1)), positive, groups):
-        out = np.zeros(len(positive), dtype=bool)
-        out[chosen] = True
-        folds.append(out)
-    return folds
-
-
-def _trees(table: Floats, positive: Flags, asked: Floats, categorical: Sequence[bool]) -> Floats:
-    """Probabilities by trees with the settings of the audit's shortcuts, which see far less."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    model = HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_leaf_nodes=8,
-        categorical_features=list(categorical),
-        early_stopping=False,
-        random_state=0,
-    )
-    model.fit(table, positive)
-    return np.asarray(model.predict_proba(asked)[:, 1], dtype=np.float64)
-
-
-def _ranks(scores: Floats) -> Floats:
-    """Mid-ranks in 0..1."""
-    _, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    return np.asarray(((np.cumsum(counts) - counts / 2) / len(scores))[index])
-
-
 def _result(cases: Cases, guess: _Guess | str, samples: int, seed: int) -> dict[str, Any]:
     if isinstance(guess, str):
-        names = ("auroc", "average_precision", "brier", "accuracy")
-        return {"figures": dict.fromkeys(names), "note": guess}
+        return {"figures": dict.fromkeys(_FIGURES), "note": guess}
     ranking = Ranking(guess.ranking, cases.positive)
     squared = (guess.probability - cases.positive) ** 2
     right = (guess.probability >= THRESHOLD) == cases.positive
@@ -208,9 +178,6 @@ def _result(cases: Cases, guess: _Guess | str, samples: int, seed: int) -> dict[
             "accuracy": accuracy,
         }
 
-    estimates = bootstrap_all(measure, cases.clusters, samples=samples, seed=seed)
-    figures = {
-        name: json_figure(Figure(one.value, one.low, one.high, len(cases)))
-        for name, one in estimates.items()
-    }
+    rests = dict.fromkeys(_FIGURES, len(cases))
+    figures = estimate(measure, cases.clusters, samples, seed, rests)
     return {"figures": figures, "note": guess.note}

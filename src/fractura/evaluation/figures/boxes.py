@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.evaluation.cases import Boxes, Cases, json_figure
+from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import (
     OVERLAPS,
     Matching,
@@ -20,7 +20,7 @@ from fractura.evaluation.detection import (
     match_pairs,
     pairs_of,
 )
-from fractura.evaluation.interval import Estimate, Figure, bootstrap_all
+from fractura.evaluation.interval import Estimate, Figure, bootstrap_all, json_figure
 from fractura.evaluation.pool import Curve, Pool
 from fractura.evaluation.run_scorecard import FALSE_BOXES
 

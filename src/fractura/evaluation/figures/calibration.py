@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.evaluation.cases import Cases, json_figure
-from fractura.evaluation.interval import Estimate, Figure, bootstrap_all
+from fractura.evaluation.cases import Cases
+from fractura.evaluation.interval import Estimate, Figure, bootstrap_all, json_figure
 
 Floats = NDArray[np.float64]
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.evaluation.cases import Cases, json_figure
+from fractura.evaluation.cases import Cases
 from fractura.evaluation.classification import (
     THRESHOLD,
     Classification,
     classification_figures,
 )
 from fractura.evaluation.figures.calibration import basic
-from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
 from fractura.findings import REGIONS
 
 Floats = NDArray[np.float64]

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.datasets.record import Outline
-from fractura.evaluation.cases import Boxes, Cases, json_figure
+from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import OVERLAPS, Pairs, best_of_each_case, match_pairs, pairs_of
 from fractura.evaluation.figures.boxes import comparable, rankable, ranks_by_id
-from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
 from fractura.evaluation.pool import Pool
 
 Floats = NDArray[np.float64]

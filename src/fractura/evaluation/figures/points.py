@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
 from fractura.evaluation import confusion
-from fractura.evaluation.cases import Cases, json_figure
-from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.evaluation.cases import Cases
+from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
 
 Floats = NDArray[np.float64]
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.datasets.record import Record
-from fractura.evaluation.cases import Cases, Level, json_figure
+from fractura.evaluation.cases import Cases, Level
 from fractura.evaluation.classification import THRESHOLD
 from fractura.evaluation.detection import best_of_each_case, match_pairs, pairs_of
 from fractura.evaluation.figures.boxes import SIZES, rankable, ranks_by_id
-from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.evaluation.interval import estimate
 from fractura.evaluation.pool import Pool
 
 Floats = NDArray[np.float64]
@@ -272,15 +272,15 @@ def _measure(
             figures["ap50"] = pool.average_precision(counts * comparable)[OVERLAP]
         return figures
 
-    estimates = bootstrap_all(measure, own.clusters, samples=samples, seed=seed)
-    resting = dict.fromkeys(estimates, len(own))
-    resting |= {"sensitivity": int(positive.sum()), "specificity": int((~positive).sum())}
+    resting = {
+        "auroc": len(own),
+        "sensitivity": int(positive.sum()),
+        "specificity": int((~positive).sum()),
+        "flagged": len(own),
+    }
     if boxed:
         resting["ap50"] = int(comparable.sum())
-    figures: dict[str, Any] = {
-        name: json_figure(Figure(one.value, one.low, one.high, resting[name]))
-        for name, one in estimates.items()
-    }
+    figures: dict[str, Any] = {**estimate(measure, own.clusters, samples, seed, resting)}
     if subgroup.against_all:
         figures |= dict.fromkeys(("specificity", "flagged"))
     return figures

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
-from fractura.evaluation.cases import Cases, json_figure
+from fractura.evaluation.cases import Cases
 from fractura.evaluation.classification import THRESHOLD
-from fractura.evaluation.interval import Figure, bootstrap_all
+from fractura.evaluation.interval import estimate
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -221,11 +221,7 @@ def _figures(cases: Cases, outcomes: Numbers, samples: int, seed: int) -> dict[s
             shares = sums[:, 1::2] / sums[:, ::2]
         return dict(zip(resting, shares.T, strict=True))
 
-    found = bootstrap_all(measure, cases.clusters, samples=samples, seed=seed)
-    return {
-        name: json_figure(Figure(one.value, one.low, one.high, resting[name]))
-        for name, one in found.items()
-    }
+    return estimate(measure, cases.clusters, samples, seed, resting)
 
 
 def _risk(cases: Cases, samples: int, seed: int) -> dict[str, Any]:
@@ -250,13 +246,10 @@ def _risk(cases: Cases, samples: int, seed: int) -> dict[str, Any]:
     called, risk = errors(np.ones((1, len(cases))))
     kept = np.unique(np.linspace(0, len(ends) - 1, MOST_POINTS).round().astype(np.int64))
     points = np.stack([called[0, kept] / len(cases), risk[0, kept]], axis=1)
-    area = bootstrap_all(measure, cases.clusters, samples=samples, seed=seed)
+    rests = {"area_under_risk_coverage": len(cases)}
     return {
         "risk_coverage": points.tolist(),
-        "figures_risk": {
-            name: json_figure(Figure(one.value, one.low, one.high, len(cases)))
-            for name, one in area.items()
-        },
+        "figures_risk": estimate(measure, cases.clusters, samples, seed, rests),
     }
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import Matches, intersection_over_union, match
+from fractura.evaluation.interval import estimate
 from fractura.evaluation.pool import Pool
 from fractura.evaluation.ranking import Ranking
 from fractura.evaluation.stress.reread import (
     Answer,
     Read,
     answer,
-    estimate,
     matched,
     reread,
 )

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.stats import beta
 
 from fractura.errors import LoadError
-from fractura.evaluation.cases import Cases, cluster_numbers, json_figure
-from fractura.evaluation.interval import Figure
+from fractura.evaluation.cases import Cases, cluster_numbers
+from fractura.evaluation.interval import Figure, json_figure
 from fractura.evaluation.stress.reread import Read
 from fractura.imaging.foreign import KINDS, make_foreign
 from fractura.imaging.load import load

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from fractura.errors import ModelError
 from fractura.evaluation.cases import Boxes, Cases
-from fractura.evaluation.stress.reread import estimate, over, reread
+from fractura.evaluation.interval import estimate
+from fractura.evaluation.stress.reread import over, reread
 from fractura.findings import Reading
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.model import model_path

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.evaluation.cases import Boxes, Cases, json_figure
+from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import intersection_over_union
-from fractura.evaluation.interval import Figure
+from fractura.evaluation.interval import Figure, estimate, json_figure
 from fractura.evaluation.stress.reread import (
     Answer,
     Read,
     answer,
-    estimate,
     over,
     reread,
 )

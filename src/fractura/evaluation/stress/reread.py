@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.errors import FracturaError, LoadError
-from fractura.evaluation.cases import Boxes, Cases, json_figure
+from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import Matches, match
-from fractura.evaluation.interval import Figure, bootstrap_all
 from fractura.evaluation.stress.views import View, shown_truths
 from fractura.findings import Decision, Reading
 from fractura.imaging.load import load
@@ -163,30 +162,3 @@ def over(
     total = used.sum(1)
     found = np.divide(used @ values, total, out=np.full(len(total), np.nan), where=total > 0)
     return np.asarray(found)
-
-
-def estimate(
-    statistics: Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]],
-    clusters: NDArray[np.int64],
-    samples: int,
-    seed: int,
-    rests: Mapping[str, int],
-) -> dict[str, dict[str, Any]]:
-    """Figures for a scorecard; without any case all of them are undefined.
-
-    Args:
-        statistics: see :func:`fractura.evaluation.interval.bootstrap_all`.
-        clusters: of the cases, ``[n]``.
-        samples: of the bootstrap.
-        seed: of the bootstrap.
-        rests: the number of cases that each figure rests on.
-    """
-    if not len(clusters):
-        return {name: json_figure(Figure(np.nan, np.nan, np.nan, 0)) for name in rests}
-    estimates = bootstrap_all(statistics, clusters, samples=samples, seed=seed)
-    return {
-        name: json_figure(
-            Figure(estimates[name].value, estimates[name].low, estimates[name].high, n)
-        )
-        for name, n in rests.items()
-    }

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import Matches
+from fractura.evaluation.interval import estimate
 from fractura.evaluation.pool import Pool
 from fractura.evaluation.ranking import Ranking
 from fractura.evaluation.stress.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from fractura.evaluation.stress.reread import (
     Read,
     answer,
-    estimate,
     matched,
     over,
     reread,
