@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -25,7 +24,7 @@ from fractura.evaluation.figures.calibration import (
     log_odds,
     logistic,
 )
-from fractura.evaluation.figures.points import choose
+from fractura.evaluation.figures.triage import FALSE_ALARM, MISSED, stored_triage
 from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
 from fractura.imaging.save import write_whole
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
@@ -272,19 +271,6 @@ def recalibrated(cases: Cases, fitted_on: Cases, fitted: Recalibration, *, seed:
     return found
 
 
-def recalibrated_points(cases: Cases, fitted: Recalibration) -> tuple[float, float]:
-    """Probabilities from which a reading is suspicious, and from which it is definite.
-
-    Chosen anew on the recalibrated cases by ``sensitivity>=0.9`` and ``specificity>=0.95`` of
-    :func:`fractura.evaluation.figures.points.choose`, the rules of training; rounded to four
-    decimals on the safe side, the second never below the first.
-    """
-    better = replace(cases, probability=fitted.apply(cases.probability))
-    suspicious = math.floor(choose(better, "sensitivity>=0.9") * 1e4) / 1e4
-    definite = math.ceil(choose(better, "specificity>=0.95") * 1e4) / 1e4
-    return suspicious, max(suspicious, definite)
-
-
 def recalibrated_description(
     description: ModelDescription,
     cases: Cases,
@@ -293,7 +279,8 @@ def recalibrated_description(
 ) -> ModelDescription:
     """What the recalibrated model's file says.
 
-    Box scores and their thresholds stay. The version gets the method's name behind a plus sign,
+    Thresholds on the image are chosen anew by conformal triage; box scores and their thresholds
+    stay. The version gets the method's name behind a plus sign,
     so that readings of both can be told apart. Where the model knows what it was trained on, the
     cases count as such from now on.
 
@@ -316,7 +303,14 @@ def recalibrated_description(
     known = trained_on(description.provenance)
     if known is not None:
         changed[KEY] = pack(known.union(cases.ids))
-    suspicious, definite = recalibrated_points(cases, fitted)
+    suspicious, definite, promise = stored_triage(
+        fitted.apply(cases.probability),
+        cases.positive,
+        cases.clusters,
+        alpha_missed=MISSED,
+        alpha_false_alarm=FALSE_ALARM,
+        name="the site's own cases",
+    )
     return replace(
         description,
         version=f"{description.version}+{fitted.method}",
@@ -329,6 +323,7 @@ def recalibrated_description(
             OperatingPoint(suspicious, points.high_sensitivity.box_score),
             OperatingPoint(definite, points.high_specificity.box_score),
         ),
+        promise=promise,
         provenance=changed,
     )
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fractura.errors import ModelError
 from fractura.imaging.fit import FitParameters
-from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
+from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, Promise
 from fractura.reading.decode import Candidates, score_logits
 from fractura.reading.runtime import open_runtime
 
@@ -37,6 +37,7 @@ class ModelDescription:
         provenance: recipe, data, licence, seed, versions and dates, for people and audits.
         task: one of :data:`TASKS`.
         classes: names of a classification model's outputs, in order.
+        promise: what the operating points promise of new patients; ``None`` if nothing.
         foreign: what the model remembers of its training radiographs, for
             :func:`fractura.reading.foreign.flag_from`; ``None`` if nothing.
     """
@@ -50,6 +51,7 @@ class ModelDescription:
     provenance: Mapping[str, Any]
     task: str = "multi-task"
     classes: tuple[str, ...] = ()
+    promise: Promise | None = None
     foreign: Mapping[str, Any] | None = None
 
     @property
@@ -68,6 +70,7 @@ class ModelDescription:
             raise ValueError("the metadata's schema is of another version")
         fit = data.pop("fit")
         points = data.pop("operating_points")
+        promise = data.pop("promise", None)
         return cls(
             fit=FitParameters(**{**fit, "percentiles": tuple(fit["percentiles"])}),
             regions=tuple(data.pop("regions")),
@@ -76,6 +79,7 @@ class ModelDescription:
             operating_points=OperatingPoints(
                 **{name: OperatingPoint(**point) for name, point in points.items()}
             ),
+            promise=None if promise is None else Promise(**promise),
             **data,
         )
 

@@ -11,12 +11,11 @@ from sklearn.linear_model import LogisticRegression
 
 from fractura.errors import FracturaError
 from fractura.evaluation.detection import Matches
-from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
+from fractura.evaluation.figures.triage import FALSE_ALARM, MISSED, stored_triage
+from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, Promise
 from fractura.training.figures import box_matches, probabilities
 from fractura.training.tasks.learner import Raw
 
-SENSITIVITY = 0.90
-SPECIFICITY = 0.95
 FALSE_BOXES_HIGH_SENSITIVITY = 0.5
 FALSE_BOXES_HIGH_SPECIFICITY = 0.1
 NO_BOXES = 1.0
@@ -76,32 +75,32 @@ def fit_logistic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tu
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def probability_thresholds(
-    probability: NDArray[np.float64], fractured: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Probabilities from which a reading is suspicious, and from which it is definite.
-
-    At least 90 % of the fractured images reach the first; fewer than 5 % of the normal ones reach
-    the second, which is never below the first. Both are rounded to four decimals on the safe side.
-    """
-    suspicious = float(np.quantile(probability[fractured], 1 - SENSITIVITY, method="lower"))
-    definite = float(np.quantile(probability[~fractured], SPECIFICITY, method="higher"))
-    suspicious = float(np.floor(suspicious * 1e4) / 1e4)
-    return suspicious, max(suspicious, float(np.floor(definite * 1e4) / 1e4 + 1e-4))
-
-
 def choose_operating_points(
-    raws: Sequence[Raw], fractured: Labels, calibration: Calibration
-) -> OperatingPoints:
-    """Thresholds on the image by :func:`probability_thresholds`, on the boxes by false alarms.
+    raws: Sequence[Raw], fractured: Labels, clusters: NDArray[np.int64], calibration: Calibration
+) -> tuple[OperatingPoints, Promise]:
+    """Thresholds on the image by conformal triage, on the boxes by false alarms.
 
-    Boxes at the high-sensitivity point bring half a false box an image, at the high-specificity
-    point a tenth, normal images counted.
+    A new fracture stays below the high-sensitivity point with a chance of at most 10 %, a new
+    normal reaches the high-specificity point with one of at most 3 %; see
+    :func:`fractura.evaluation.figures.triage.fit_triage`. Boxes at the high-sensitivity point
+    bring half a false box an image, at the high-specificity point a tenth, normal images counted.
+
+    Args:
+        raws: answers to ``n`` radiographs that were not trained on.
+        fractured, clusters: label and group of each, ``[n]``.
+        calibration: fitted on them.
     """
     probability = np.array([calibration.probability(logit) for logit in image_logits(raws)])
-    suspicious, definite = probability_thresholds(probability, fractured)
+    suspicious, definite, promise = stored_triage(
+        probability,
+        fractured,
+        clusters,
+        alpha_missed=MISSED,
+        alpha_false_alarm=FALSE_ALARM,
+        name="the validation split",
+    )
     matches = box_matches(raws)
-    return OperatingPoints(
+    points = OperatingPoints(
         OperatingPoint(
             suspicious, _box_threshold(matches, calibration, FALSE_BOXES_HIGH_SENSITIVITY)
         ),
@@ -109,6 +108,7 @@ def choose_operating_points(
             definite, _box_threshold(matches, calibration, FALSE_BOXES_HIGH_SPECIFICITY)
         ),
     )
+    return points, promise
 
 
 def _box_threshold(matches: Sequence[Matches], calibration: Calibration, rate: float) -> float:

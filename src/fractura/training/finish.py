@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fractura.datasets.question import BOXES, FRACTURES
 from fractura.datasets.record import Record
+from fractura.evaluation.cases import cluster_numbers
 from fractura.findings import REGIONS
-from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
+from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, Promise
 from fractura.reading.model import ModelDescription
 from fractura.reading.trained_on import KEY, pack
 from fractura.training.calibrate import (
@@ -43,7 +44,7 @@ def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> 
     records = records_of(run, path, "valid")
     network = load_network(run)
     raws = read_all(network, run.recipe, records)
-    calibration, points = fit_to(run, records, raws)
+    calibration, points, promise = fit_to(run, records, raws)
     return ModelDescription(
         name=run.recipe.name,
         version=version,
@@ -54,22 +55,24 @@ def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> 
         provenance=provenance(run),
         task=run.recipe.task,
         classes=run.classes,
+        promise=promise,
         foreign=remember(run, network, path, records),
     )
 
 
 def fit_to(
     run: Run, records: Sequence[Record], raws: Sequence[Raw]
-) -> tuple[Calibration, OperatingPoints]:
-    """Calibration and operating points for the run's task."""
+) -> tuple[Calibration, OperatingPoints, Promise | None]:
+    """Calibration, operating points and what they promise, for the run's task."""
     task = run.recipe.task
     truth = true_classes(records, task, run.classes)
     if len(run.classes) > 2:
-        return calibrate_classes(raws, truth), OperatingPoints(HALF, HALF)
+        return calibrate_classes(raws, truth), OperatingPoints(HALF, HALF), None
     calibration = calibrate_fractures(raws, truth == 1, task in BOXES)
     if task not in FRACTURES:
-        return calibration, OperatingPoints(HALF, HALF)
-    return calibration, choose_operating_points(raws, truth == 1, calibration)
+        return calibration, OperatingPoints(HALF, HALF), None
+    clusters = cluster_numbers(records)
+    return calibration, *choose_operating_points(raws, truth == 1, clusters, calibration)
 
 
 def provenance(run: Run) -> dict[str, object]:
