@@ -78,6 +78,14 @@ MULTI_TASK = recipe(
     loop={"average": 0.5},
 )
 
+MAGNIFIED = recipe(
+    task="multi-task",
+    model={"name": "fractura-magnified", "channels": 8},
+    data={"fit": {"long_side": 64, "multiple": 32}},
+    frozen={"epochs": 1},
+    loop={"average": 0.5},
+)
+
 
 def run(
     chosen: Recipe, manifest: Path, out: Path, *, resume: bool = False, workers: int = 0

@@ -24,9 +24,14 @@ from fractura.training.recipe import Recipe, read_recipe, recipe_yaml
 from fractura.training.run_folder import read_run
 from fractura.training.score import score
 
-from .noise import CLASSIFIER, DETECTOR, MULTI_TASK, recipe, run, write_noise
+from .noise import CLASSIFIER, DETECTOR, MAGNIFIED, MULTI_TASK, recipe, run, write_noise
 
-KINDS = {"classifier": CLASSIFIER, "detector": DETECTOR, "multi-task": MULTI_TASK}
+KINDS = {
+    "classifier": CLASSIFIER,
+    "detector": DETECTOR,
+    "multi-task": MULTI_TASK,
+    "magnified": MAGNIFIED,
+}
 
 
 @pytest.fixture(scope="module")

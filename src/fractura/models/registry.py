@@ -7,10 +7,13 @@ from typing import Literal
 
 from fractura.errors import FracturaError
 
-Family = Literal["classifier", "detector", "multi-task"]
+Family = Literal["classifier", "detector", "multi-task", "magnified"]
 
 MULTI_TASK = "fractura"
-"""The small network that ships, :class:`fractura.models.network.FractureNetwork`."""
+"""The first network that ships, :class:`fractura.models.network.FractureNetwork`."""
+
+MAGNIFIED = "fractura-magnified"
+"""With a second look on top, :class:`fractura.models.magnifier.MagnifiedNetwork`."""
 
 OWN_CLASSIFIERS = ("custom-cnn", "monai-densenet121", "resnet50v2-c4")
 
@@ -66,7 +69,7 @@ def canonical(name: str) -> str:
     Raises:
         FracturaError: nothing has this name; gives near ones.
     """
-    known = (MULTI_TASK, *CLASSIFIERS, *DETECTORS)
+    known = (MULTI_TASK, MAGNIFIED, *CLASSIFIERS, *DETECTORS)
     name = ALIASES.get(name.lower(), name)
     if name in known:
         return name
@@ -88,4 +91,6 @@ def family(name: str) -> Family:
     name = canonical(name)
     if name == MULTI_TASK:
         return "multi-task"
+    if name == MAGNIFIED:
+        return "magnified"
     return "detector" if name in DETECTORS else "classifier"

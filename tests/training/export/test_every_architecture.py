@@ -17,7 +17,7 @@ from fractura.datasets.record import FRACTURE, Annotation, Record
 from fractura.datasets.storage import write_manifest
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
-from fractura.models.registry import CLASSIFIERS, DETECTORS, MULTI_TASK
+from fractura.models.registry import CLASSIFIERS, DETECTORS, MAGNIFIED, MULTI_TASK
 from fractura.reading.model import Model
 from fractura.training.export import write_onnx, write_openvino
 from fractura.training.export.parity import LARGEST_DIFFERENCE, LARGEST_SHIFT
@@ -123,8 +123,9 @@ def test_detector(name: str, manifest: Path, folder: Path) -> None:
     check_file(out)
 
 
-def test_multi_task(manifest: Path, folder: Path) -> None:
-    recipe = few_steps(MULTI_TASK, "multi-task", 64)
+@pytest.mark.parametrize("name", [MULTI_TASK, MAGNIFIED])
+def test_multi_task(name: str, manifest: Path, folder: Path) -> None:
+    recipe = few_steps(name, "multi-task", 64)
     out = folder / "tiny.onnx"
     network = trained(recipe, manifest, folder)
     exported = write_onnx(network, describe("multi-task", 64), out, examples(64))

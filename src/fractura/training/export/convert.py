@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from fractura.imaging.fit import FitParameters
-from fractura.models.network import FractureNetwork, NetworkOutput, fold_batch_norm
+from fractura.models.network import NetworkOutput, fold_batch_norm
 from fractura.reading.model import ModelDescription
 from fractura.reading.runtime import INPUT, METADATA_KEY
 
@@ -23,8 +23,8 @@ CLASSIFICATION = ["logits", "embedding"]
 DETECTION = ["boxes", "scores"]
 
 
-def export_onnx(network: FractureNetwork, fit: FitParameters, out: Path) -> None:
-    """Write the multi-task network, batch norm folded, with dynamic batch, height and width."""
+def export_onnx(network: nn.Module, fit: FitParameters, out: Path) -> None:
+    """Write a multi-task network, batch norm folded, with dynamic batch, height and width."""
     network = deepcopy(network).eval()
     fold_batch_norm(network)
     example = torch.zeros(2, 1, 4 * fit.multiple, 3 * fit.multiple)

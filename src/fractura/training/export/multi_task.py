@@ -8,14 +8,16 @@ import onnx
 import torch
 from onnx.numpy_helper import to_array
 
+from fractura.models.magnifier import MagnifiedNetwork
 from fractura.models.network import FractureNetwork, fold_batch_norm
 
 
-def network_from_onnx(path: Path, channels: int) -> FractureNetwork:
+def network_from_onnx(path: Path, channels: int) -> FractureNetwork | MagnifiedNetwork:
     """The torch network of an exported file: the way back, to compare or to train on."""
     model = onnx.load(path)
     stored = {item.name: torch.tensor(to_array(item)) for item in model.graph.initializer}
-    network = FractureNetwork(channels).eval()
+    magnified = any(name.startswith("magnifier.") for name in stored)
+    network = (MagnifiedNetwork if magnified else FractureNetwork)(channels).eval()
     fold_batch_norm(network)
     network.load_state_dict({name: stored[name] for name in network.state_dict()})
     return network

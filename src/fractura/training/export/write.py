@@ -17,7 +17,6 @@ from torch import nn
 
 from fractura.errors import FracturaError
 from fractura.imaging.save import whole_file
-from fractura.models.network import FractureNetwork
 from fractura.reading.model import Model, ModelDescription
 from fractura.reading.runtime import METADATA_KEY, import_openvino
 from fractura.training.export.convert import (
@@ -136,7 +135,7 @@ def _draft(
     """A float32 ONNX file that answers like the network, for as long as the block lasts."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "float32.onnx"
-        if isinstance(network, FractureNetwork):
+        if description.task == "multi-task":
             export_onnx(network, description.fit, path)
         elif description.task == "detection":
             export_detector(network, description.fit, path)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fractura.models.registry import family
 from fractura.training.recipe import Recipe
-from fractura.training.tasks import classification, detection, multi_task
+from fractura.training.tasks import classification, detection, magnified, multi_task
 from fractura.training.tasks.learner import Learner
 
 LEARNERS = {
     "classifier": classification.LEARNER,
     "detector": detection.LEARNER,
     "multi-task": multi_task.LEARNER,
+    "magnified": magnified.LEARNER,
 }
 
 

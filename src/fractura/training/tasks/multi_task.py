@@ -36,7 +36,7 @@ def losses(
     return objective(network(images), targets)
 
 
-def read(network: FractureNetwork, wholes: Sequence[Whole]) -> list[Raw]:
+def read(network: nn.Module, wholes: Sequence[Whole]) -> list[Raw]:
     """One radiograph at a time, since their shapes differ."""
     device = next(network.parameters()).device
     raws = []

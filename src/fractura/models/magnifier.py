@@ -1,0 +1,211 @@
+"""A second look: what the multi-task network suspects is cut out, enlarged and judged again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, max_pool2d
+from torchvision.ops import roi_align
+
+from fractura.errors import FracturaError
+from fractura.models.network import FractureNetwork, NetworkOutput
+from fractura.models.pretrained import fits, read_weights, unfit
+
+PLACES = 16
+"""Places in an image that get a second look."""
+SIDE = 96
+"""Height and width of an enlarged place in pixels."""
+SHARE = 0.4
+"""Share of that side which the longer side of the suspected box takes."""
+SMALLEST = 8.0
+"""A shorter longer side counts as this, in input pixels."""
+BELOW = 20.0
+"""By how much the logits of places without a second look fall behind."""
+
+SCORE_SHARE = 0.5
+BOX_SHARE = 0.5
+IMAGE_WEIGHT = 1.0
+"""Weight of the second look in a box's logit and sides, and of the best box in the image's."""
+
+_STEP = 2.0
+_MOST = 2.5
+
+
+class Magnifier(nn.Module):
+    """Looks at enlarged places: is it a fracture, and where exactly?
+
+    MobileNetV2 up to stride 16, as in the first network but with its own weights, and layers over
+    the whole grid, so that places in it can be told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        like = FractureNetwork()
+        self.early, self.stride_8, self.stride_16 = like.early, like.stride_8, like.stride_16
+        self.lateral_8 = nn.Conv2d(32, 48, 1)
+        self.lateral_16 = nn.Conv2d(96, 48, 1)
+        self.fuse = nn.Sequential(
+            nn.Conv2d(48, 48, 3, padding=1, bias=False),
+            nn.BatchNorm2d(48),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(48, 16, 1),
+            nn.ReLU(inplace=True),
+        )
+        self.whole = nn.Sequential(nn.Conv2d(96, 96, 1), nn.ReLU(inplace=True))
+        self.hidden = nn.Sequential(
+            nn.Dropout(0.2),
+            nn.Linear(16 * (SIDE // 8) ** 2 + 96 + 2, 128),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.2),
+        )
+        self.score = nn.Linear(128, 1)
+        self.sides = nn.Linear(128, 4)
+        nn.init.zeros_(self.sides.weight)
+        nn.init.zeros_(self.sides.bias)
+
+    def forward(self, places: Tensor, shapes: Tensor) -> tuple[Tensor, Tensor]:
+        """Judge ``N`` places.
+
+        Args:
+            places: ``[N, 1, SIDE, SIDE]``.
+            shapes: ``[N, 2]``, logarithms of width and height of the suspected box over its
+                longer side.
+
+        Returns:
+            Logits ``[N]``, and ``[N, 4]``: the fracture's centre and the logarithms of its width
+            and height, for :func:`seen_boxes`.
+        """
+        at_8 = self.stride_8(self.early(places))
+        at_16 = self.stride_16(at_8)
+        grid = self.fuse(self.lateral_8(at_8) + interpolate(self.lateral_16(at_16), scale_factor=2))
+        whole = self.whole(at_16).mean((2, 3))
+        hidden = self.hidden(torch.cat([grid.flatten(1), whole, shapes.to(grid.dtype)], 1))
+        return self.score(hidden).float().squeeze(1), self.sides(hidden).float()
+
+
+class MagnifiedNetwork(nn.Module):
+    """The multi-task network and, at its most suspicious places, a :class:`Magnifier`.
+
+    A second stage that cuts out and judges what a first one proposes is Fast R-CNN's (Girshick
+    2015, arXiv 1504.08083); here it sees the image's pixels, enlarged to one size, not features,
+    because most fractures are small. Input and output are the first network's. Of the scores, those
+    of looked-at places are the weighted sum of both logits and all others lie far behind.
+    """
+
+    def __init__(self, channels: int = 64) -> None:
+        super().__init__()
+        self.first = FractureNetwork(channels).requires_grad_(False)
+        self.magnifier = Magnifier()
+
+    def train(self, mode: bool = True) -> MagnifiedNetwork:
+        super().train(mode)
+        self.first.eval()
+        return self
+
+    def forward(self, images: Tensor) -> NetworkOutput:
+        output = cast(NetworkOutput, self.first(images))
+        logits, cells = suspicious(output.scores)
+        index = cells[:, :, None].expand(-1, -1, 4)
+        all_boxes = output.boxes.flatten(1, 2)
+        boxes = all_boxes.gather(1, index)
+        number = torch.arange(images.shape[0], device=images.device).repeat_interleave(PLACES)
+        seen, sides = self.magnifier(*enlarged(images, number, boxes.flatten(0, 1)))
+        better = seen_boxes(boxes.flatten(0, 1), sides).reshape(boxes.shape)
+        mixed = logits + SCORE_SHARE * (seen.reshape(logits.shape) - logits)
+        scores = (output.scores.flatten(1) - BELOW).scatter(1, cells, mixed)
+        boxes = all_boxes.scatter(1, index, boxes + BOX_SHARE * (better - boxes))
+        return output._replace(
+            scores=scores.reshape(output.scores.shape),
+            boxes=boxes.reshape(output.boxes.shape),
+            image=output.image + IMAGE_WEIGHT * mixed.amax(1),
+        )
+
+    def freeze(self, frozen: bool) -> None:
+        """Train the new layers of the magnifier alone, or all of it."""
+        for part in (self.magnifier.early, self.magnifier.stride_8, self.magnifier.stride_16):
+            part.requires_grad_(not frozen)
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """The magnifier's backbone from input to output, and last its new layers."""
+        own = self.magnifier
+        stages = [list(part.parameters()) for part in (own.early, own.stride_8, own.stride_16)]
+        known = {id(item) for stage in stages for item in stage}
+        return [*stages, [item for item in own.parameters() if id(item) not in known]]
+
+
+def suspicious(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The highest of the scores ``[B, h, w]`` that no neighbour exceeds.
+
+    Returns:
+        Logits ``[B, PLACES]``, falling, and their cells as indices into ``h * w``.
+    """
+    peaks = scores >= max_pool2d(scores[:, None], 3, 1, 1)[:, 0]
+    ranked = torch.where(peaks, scores, scores - BELOW).flatten(1)
+    cells = ranked.topk(PLACES, 1).indices
+    return scores.flatten(1).gather(1, cells), cells
+
+
+def enlarged(images: Tensor, number: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Cut out what lies around boxes, so that their longer sides are equally long.
+
+    Args:
+        images: ``[B, 1, H, W]``.
+        number: ``[N]``, the image of each box.
+        boxes: ``[N, 4]`` in pixels.
+
+    Returns:
+        What :meth:`Magnifier.forward` takes.
+    """
+    centres, half = (boxes[:, :2] + boxes[:, 2:]) / 2, longer(boxes)[:, None] / SHARE / 2
+    regions = torch.cat([number[:, None].to(boxes.dtype), centres - half, centres + half], 1)
+    places = roi_align(images, regions.to(images.dtype), SIDE, aligned=True)
+    sizes = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1.0)
+    return places, (sizes / longer(boxes)[:, None]).log()
+
+
+def longer(boxes: Tensor) -> Tensor:
+    """The longer side ``[N]`` of boxes ``[N, 4]``, at least :data:`SMALLEST`."""
+    return (boxes[:, 2:] - boxes[:, :2]).amax(1).clamp(min=SMALLEST)
+
+
+def seen_boxes(boxes: Tensor, sides: Tensor) -> Tensor:
+    """Boxes ``[N, 4]`` in the image that the magnifier's ``sides`` ``[N, 4]`` mean."""
+    centres, unit = (boxes[:, :2] + boxes[:, 2:]) / 2, longer(boxes)[:, None]
+    middle = centres + sides[:, :2] / _STEP * unit
+    half = unit * (sides[:, 2:] / _STEP).clamp(-_MOST, _MOST).exp() / 2
+    return torch.cat([middle - half, middle + half], 1)
+
+
+def sides_of(boxes: Tensor, truths: Tensor) -> Tensor:
+    """The inverse of :func:`seen_boxes`: what the magnifier should say, ``[N, 4]``."""
+    unit = longer(boxes)[:, None]
+    apart = (truths[:, :2] + truths[:, 2:] - boxes[:, :2] - boxes[:, 2:]) / 2
+    sizes = (truths[:, 2:] - truths[:, :2]).clamp(min=1.0)
+    return torch.cat([apart / unit, (sizes / unit).log()], 1) * _STEP
+
+
+def load_first(network: MagnifiedNetwork, pretrained: str) -> None:
+    """Fill the first network from a multi-task run's weights, and start the magnifier from them.
+
+    Args:
+        network: to fill.
+        pretrained: path of the run's ``weights.safetensors``.
+
+    Raises:
+        FracturaError: there are none, or they are another network's.
+    """
+    if pretrained == "default":
+        raise FracturaError(
+            "the second look is trained on top of a multi-task run; set model.pretrained to that "
+            "run's weights.safetensors"
+        )
+    tensors = read_weights(Path(pretrained))
+    if not fits(network.first, tensors):
+        raise unfit(Path(pretrained), "the first network of fractura-magnified", tensors)
+    network.first.load_state_dict(tensors)
+    for part in ("early", "stride_8", "stride_16"):
+        own, theirs = getattr(network.magnifier, part), getattr(network.first, part)
+        own.load_state_dict(theirs.state_dict())

@@ -1,0 +1,110 @@
+"""The second look: where it looks, what it sees there, and what it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from fractura.errors import FracturaError
+from fractura.models.magnifier import (
+    BELOW,
+    IMAGE_WEIGHT,
+    PLACES,
+    SCORE_SHARE,
+    SHARE,
+    SIDE,
+    MagnifiedNetwork,
+    enlarged,
+    load_first,
+    seen_boxes,
+    sides_of,
+    suspicious,
+)
+from fractura.models.network import FractureNetwork
+
+sizes = st.floats(12, 60)
+places = st.floats(0, 400)
+
+
+@given(st.lists(st.tuples(places, places, sizes, sizes), min_size=1, max_size=5), st.data())
+def test_sides_lead_back_to_the_box(
+    suspected: list[tuple[float, float, float, float]], data: st.DataObject
+) -> None:
+    corner_and_size = torch.tensor(suspected)
+    boxes = torch.cat([corner_and_size[:, :2], corner_and_size[:, :2] + corner_and_size[:, 2:]], 1)
+    factor = data.draw(st.floats(0.5, 2))
+    shift = data.draw(st.floats(-20, 20))
+    truths = (boxes - boxes[:, :2].repeat(1, 2)) * factor + boxes[:, :2].repeat(1, 2) + shift
+    torch.testing.assert_close(
+        seen_boxes(boxes, sides_of(boxes, truths)), truths, rtol=0, atol=0.05
+    )
+
+
+def test_the_suspected_box_fills_its_share_of_the_place() -> None:
+    image = torch.zeros(2, 1, 128, 160)
+    image[1, 0, 40:64, 30:70] = 1
+    cut, shapes = enlarged(image, torch.tensor([1]), torch.tensor([[30.0, 40, 70, 64]]))
+    inside = cut[0, 0] > 0.5
+    columns = inside.any(0).nonzero().flatten()
+    rows = inside.any(1).nonzero().flatten()
+    wide = SHARE * SIDE
+    assert len(columns) == pytest.approx(wide, abs=1)
+    assert len(rows) == pytest.approx(wide * 24 / 40, abs=1)
+    middle = (SIDE - 1) / 2
+    assert (columns[0] + columns[-1]).item() / 2 == pytest.approx(middle, abs=0.5)
+    assert (rows[0] + rows[-1]).item() / 2 == pytest.approx(middle, abs=0.5)
+    torch.testing.assert_close(shapes.exp(), torch.tensor([[1.0, 0.6]]))
+
+
+def test_it_looks_at_the_highest_peaks() -> None:
+    scores = torch.full((1, 12, 10), -6.0)
+    cells = [(1, 1), (1, 5), (5, 3), (9, 8)]
+    for rank, (row, column) in enumerate(cells):
+        scores[0, row, column] = 3.0 - rank
+        scores[0, row, column + 1] = 2.5 - rank
+    logits, found = suspicious(scores)
+    assert [divmod(int(cell), 10) for cell in found[0, :4]] == cells
+    torch.testing.assert_close(logits[0, :4], torch.tensor([3.0, 2.0, 1.0, 0.0]))
+    assert found.shape == (1, PLACES)
+
+
+def test_only_looked_at_places_count() -> None:
+    torch.manual_seed(0)
+    network = MagnifiedNetwork(8).train()
+    assert not network.first.training
+    network.eval()
+    images = torch.randn(2, 1, 96, 128)
+    with torch.no_grad():
+        after, before = network(images), network.first(images)
+    changed = after.scores != before.scores - BELOW
+    assert changed.flatten(1).sum(1).tolist() == [PLACES, PLACES]
+    best = after.scores.flatten(1).amax(1)
+    torch.testing.assert_close(after.image, before.image + IMAGE_WEIGHT * best)
+    assert 0 < SCORE_SHARE < 1
+    for name in ("regions", "evidence", "embedding"):
+        assert torch.equal(getattr(after, name), getattr(before, name))
+    assert ((after.boxes != before.boxes).any(-1) <= changed).all()
+    one = network(images[1:])
+    torch.testing.assert_close(one.scores[0], after.scores[1], rtol=1e-4, atol=1e-4)
+
+
+def test_it_stands_on_a_multi_task_run(tmp_path: Path) -> None:
+    source = FractureNetwork(8)
+    save_file(source.state_dict(), tmp_path / "weights.safetensors")
+    network = MagnifiedNetwork(8)
+    load_first(network, str(tmp_path / "weights.safetensors"))
+    image = torch.randn(1, 1, 64, 64)
+    source.eval()
+    network.eval()
+    assert torch.equal(network.first(image).scores, source(image).scores)
+    assert torch.equal(network.magnifier.early(image), source.early(image))
+    with pytest.raises(FracturaError, match=r"set model.pretrained to that run's weights"):
+        load_first(network, "default")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(FracturaError, match="does not fit the first network"):
+        load_first(network, str(tmp_path / "other.safetensors"))
