@@ -21,10 +21,13 @@ from fractura.cli import (
     evaluate,
     export,
     models,
+    node,
     phantom,
     predict,
     recipes,
     report,
+    serve,
+    token,
     train,
 )
 from fractura.cli.errors import exit_status, sentence
@@ -60,11 +63,13 @@ app = typer.Typer(
 _COMMANDS = (
     *(detect, demo, enhance, phantom, models),
     *(recipes, train, evaluate, report, compare, calibrate, export, predict),
+    *(serve, token),
 )
 for _module in _COMMANDS:
     app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
 app.add_typer(data.app, name="data")
 app.add_typer(dicom.app, name="dicom")
+app.add_typer(node.app, name="node")
 
 
 def _show_version(wanted: bool) -> None:
@@ -94,6 +99,7 @@ def fractura(
     fractura demo                  try it on made-up radiographs
     fractura detect wrist.png      read a radiograph
     fractura detect --help         what else it can do
+    fractura serve                 a page and a REST service
     fractura data --help           assemble and check data sets
     """
     ctx.obj = debug

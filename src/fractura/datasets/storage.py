@@ -1,4 +1,7 @@
-"""Manifests as Parquet and as CSV: the same records, either way, to the bit."""
+"""Manifests as Parquet and as CSV: the same records, either way, to the bit.
+
+Those that other programs make may also be read from JSON Lines.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -59,7 +62,9 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read what :func:`write_manifest` wrote, or a CSV that a person edited.
+    """Read what :func:`write_manifest` wrote, a CSV that a person edited, or ``.jsonl``.
+
+    A line of JSON is an object with fields of :class:`Record`, paths relative to the file's folder.
 
     Raises:
         ManifestError: no such file, another schema version, a column or value that the schema
@@ -67,8 +72,7 @@ def read_manifest(path: Path) -> Manifest:
     """
     if not path.is_file():
         raise ManifestError(f"{path}: there is no such manifest; fractura data build makes one")
-    read = _read_parquet if _is_parquet(path) else _read_csv
-    rows, metadata = read(path)
+    rows, metadata = _reader(path)(path)
     if metadata.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
         raise ManifestError(
             f"{path}: the manifest has schema {metadata['schema']}, this version of fractura "
@@ -97,6 +101,12 @@ def check_target(path: Path) -> None:
     """
     if _is_parquet(path):
         arrow()
+
+
+def _reader(path: Path) -> Callable[[Path], tuple[Iterator[tuple[str, Row]], Mapping[str, Any]]]:
+    if path.suffix.lower() == ".jsonl":
+        return lambda path: (_json_rows(path), {})
+    return _read_parquet if _is_parquet(path) else _read_csv
 
 
 def _is_parquet(path: Path) -> bool:
@@ -284,7 +294,6 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
             while names and not names[-1]:  # columns that a spreadsheet added
                 names.pop()
             _check_columns(names, f"{path}, line 1")
-            converters = [_CONVERTERS.get(name, str) for name in names]
             for cells in reader:
                 where = f"line {reader.line_num}"
                 if not any(cells):
@@ -294,20 +303,45 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
                         f"{path}, {where}: the line has {len(cells)} cells and the head "
                         f"{len(names)}; is a separator another, or the file cut off?"
                     )
-                row = {}
-                for name, convert, cell in zip(names, converters, cells, strict=False):
-                    try:
-                        row[name] = convert(cell) if cell else None
-                    except (KeyError, ValueError) as error:
-                        raise ManifestError(
-                            f"{path}, {where}: {cell[:80]!r} is no value that {name} can have; "
-                            f"write {_FORMS[name]}"
-                        ) from error
-                yield where, row
+                yield where, _convert(zip(names, cells, strict=False), f"{path}, {where}")
         except UnicodeDecodeError as error:
             raise ManifestError(f"{path}: the table is not in UTF-8; save it so") from error
         except csv.Error as error:
             raise ManifestError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """Each value goes the way of a CSV's cell, so that both are checked alike."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                where = f"{path}, line {number}"
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ManifestError(f"{where}: the line is not a JSON object")
+                _check_columns(list(row), where)
+                cells = ((name, _cell(name, value)) for name, value in row.items())
+                yield f"line {number}", _convert(cells, where)
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path}: the manifest is not in UTF-8; save it so") from error
+    except json.JSONDecodeError as error:
+        raise ManifestError(
+            f"{where}: the line is not JSON ({error.msg}); is it cut off?"
+        ) from error
+
+
+def _convert(cells: Iterable[tuple[str, str]], where: str) -> Row:
+    row = {}
+    for name, cell in cells:
+        try:
+            row[name] = _CONVERTERS.get(name, str)(cell) if cell else None
+        except (KeyError, ValueError) as error:
+            raise ManifestError(
+                f"{where}: {cell[:80]!r} is no value that {name} can have; write {_FORMS[name]}"
+            ) from error
+    return row
 
 
 def _strings(cell: str) -> list[str]:

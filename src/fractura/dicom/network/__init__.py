@@ -1,0 +1,1 @@
+"""DICOM over the network: a node that takes objects, and clients that send and fetch them."""

@@ -1,0 +1,1 @@
+"""A web page, a REST service and a DICOM node, in one process that loses nothing."""

@@ -1,0 +1,1 @@
+"""Pictures, reports, DICOM results and manifests of readings; no database."""

@@ -1,0 +1,1 @@
+"""All that the service remembers: a database and the images."""

@@ -1,0 +1,126 @@
+"""Take radiographs from the queue and read them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+from fractura.errors import LoadError
+from fractura.findings import Reading
+from fractura.imaging.load import load_bytes
+from fractura.reading.reader import Reader
+from fractura.service.metrics import Metrics
+from fractura.service.store.errors import ImageGoneError, StoreError
+from fractura.service.store.open import Store
+from fractura.service.store.queue import Entry, claim, extend, fail, finish, release
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 15.0
+"""How long a reading belongs to a reader that gives no sign of life."""
+IDLE_SECONDS = 0.5
+"""How long an idle reader waits until it asks for the work that other processes accepted."""
+
+
+@dataclass(eq=False)
+class Readers:
+    """The readers of one process.
+
+    Attributes:
+        worker: names this process in leases; no other process ever has the same.
+        answered: called with the id of each reading that got its answer here.
+        held: what is being read now.
+        work: set when something may have come into the queue.
+    """
+
+    store: Store
+    reader: Reader
+    metrics: Metrics
+    worker: str
+    answered: Callable[[str], None]
+    held: dict[str, Entry] = field(default_factory=dict)
+    work: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def step(self) -> float:
+        """Read one radiograph, if one waits; the seconds to rest before the next."""
+        self.work.clear()
+        entry = claim(self.store, self.worker, LEASE_SECONDS)
+        if entry is None:
+            self.work.wait(IDLE_SECONDS)
+            return 0.0
+        with self._lock:
+            self.held[entry.id] = entry
+        try:
+            self._answer(entry)
+        finally:
+            with self._lock:
+                self.held.pop(entry.id, None)
+        self.answered(entry.id)
+        return 0.0
+
+    def beat(self) -> float:
+        """Prolong the leases of all that is being read; the seconds until the next time."""
+        for entry in self._all_held():
+            extend(self.store, entry, self.worker, LEASE_SECONDS)
+        return LEASE_SECONDS / 3
+
+    def give_back(self) -> None:
+        """Put what is still being read back into the queue; its answer will not be stored."""
+        for entry in self._all_held():
+            release(self.store, entry, self.worker)
+
+    def _all_held(self) -> list[Entry]:
+        with self._lock:
+            return list(self.held.values())
+
+    def _answer(self, entry: Entry) -> None:
+        start = perf_counter()
+        try:
+            data = self.store.images.get(entry.sha256)
+        except ImageGoneError as error:
+            self._fail(entry, error)
+            return
+        except StoreError:
+            release(self.store, entry, self.worker)
+            raise
+        try:
+            reading = read_bytes(self.reader, data, entry.frame)
+        except Exception as error:
+            self._fail(entry, error)
+            return
+        if finish(self.store, entry, self.worker, reading):
+            self.metrics.readings.labels(reading.decision).inc()
+            self.metrics.reading_seconds.observe(perf_counter() - start)
+            log.info("reading %s is done", entry.id)
+
+    def _fail(self, entry: Entry, error: Exception) -> None:
+        kind = type(error).__name__
+        if fail(self.store, entry, self.worker, kind, explain(error)):
+            self.metrics.failures.labels(kind).inc()
+            log.warning("reading %s failed: %s", entry.id, kind)
+
+
+def read_bytes(reader: Reader, data: bytes, frame: int | None) -> Reading:
+    """Read an image that is in memory; ``milliseconds`` also holds the time to decode.
+
+    Raises:
+        LoadError: it is not a readable radiograph.
+    """
+    start = perf_counter()
+    radiograph = load_bytes(data, frame=frame)
+    decoding = 1000 * (perf_counter() - start)
+    reading = reader.read(radiograph)
+    return replace(reading, milliseconds={"decode": decoding, **reading.milliseconds})
+
+
+def explain(error: Exception) -> str:
+    """One sentence on why a radiograph could not be read, with nothing from the file in it."""
+    if isinstance(error, LoadError | ImageGoneError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "the image: there is not enough memory for it; run fewer readers"
+    return f"the image: a fault in fractura ({type(error).__name__}), please report it"

@@ -1,0 +1,90 @@
+"""Take DICOM objects in: from a sender by C-STORE, or from an archive."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from fractura.dicom.network.node import Outcome
+from fractura.dicom.network.received import Received
+from fractura.dicom.network.rules import Verdict, decide
+from fractura.service.metrics import Metrics
+from fractura.service.settings import Node, ResultKind
+from fractura.service.store.errors import DiskFullError, ImageGoneError, QueueFullError
+from fractura.service.store.instances import accept_instance, has_instance
+from fractura.service.store.open import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Makes each object safe before anyone is told that it came.
+
+    Attributes:
+        arrived: called when there is something new to read.
+    """
+
+    store: Store
+    model: str
+    node: Node
+    metrics: Metrics
+    arrived: Callable[[], None]
+
+    def accept(self, received: Received) -> Outcome:
+        """Write the object to disk, then its rows to the database.
+
+        ``"stored"`` means that it will be read and delivered whatever happens to this process;
+        ``"full"`` that the queue or the disk is, and the sender shall come again.
+        """
+        try:
+            outcome = self._accept(received)
+        except (QueueFullError, DiskFullError) as error:
+            log.warning("object %s: %s", received.sop_instance_uid, type(error).__name__)
+            outcome = "full"
+        self.metrics.received.labels(outcome).inc()
+        return outcome
+
+    def has(self, sop_instance_uid: str) -> bool:
+        """Whether the object came before."""
+        return has_instance(self.store, sop_instance_uid, self.model)
+
+    def _accept(self, received: Received) -> Outcome:
+        if self.has(received.sop_instance_uid):
+            return "stored"
+        verdict = decide(received, self.node.rules)
+        try:
+            self._store(received, verdict)
+        except ImageGoneError:
+            # It was an old one, which the retention deleted after it was put again.
+            self._store(received, verdict)
+        log.info("object %s: %s", received.sop_instance_uid, verdict.reason)
+        self.arrived()
+        return "stored"
+
+    def _store(self, received: Received, verdict: Verdict) -> None:
+        data = received.data
+        accept_instance(
+            self.store,
+            sop_instance_uid=received.sop_instance_uid,
+            study_uid=received.study_uid,
+            series_uid=received.series_uid,
+            sha256=self.store.images.put(data) if verdict.read else sha256(data).hexdigest(),
+            model=self.model,
+            origin=f"{received.calling_title}@{received.address}",
+            destinations=targets(self.node, verdict) if verdict.read else (),
+            read=verdict.read,
+            reason=verdict.reason,
+        )
+
+
+def targets(node: Node, verdict: Verdict) -> tuple[tuple[str, ResultKind], ...]:
+    """Where which kinds of results go."""
+    return tuple(
+        (destination.name, kind)
+        for destination in node.destinations
+        if not verdict.to or destination.name in verdict.to
+        for kind in destination.kinds
+    )
