@@ -27,7 +27,7 @@ from fractura.evaluation.calibrate import (
     write_recalibrated_model,
 )
 from fractura.evaluation.figures.calibration import log_odds
-from fractura.evaluation.figures.triage import fit_triage
+from fractura.evaluation.figures.points import promised
 from fractura.reading.calibration import sigmoid
 from fractura.reading.model import Model
 from fractura.reading.trained_on import KEY, pack, trained_on
@@ -152,14 +152,10 @@ def test_the_model_file_gives_the_recalibrated_probability(tmp_path: Path) -> No
         assert after == pytest.approx(sigmoid(0.7 * log_odds(np.array([before]))[0] - 0.3))
     better = replace(cases, probability=fitted.apply(cases.probability))
     points, promise = stored.operating_points, stored.promise
-    fitted_triage = fit_triage(better, alpha_missed=0.10, alpha_false_alarm=0.03)
-    assert points.high_sensitivity.probability == pytest.approx(fitted_triage.low, abs=1e-4)
-    assert points.high_specificity.probability == pytest.approx(fitted_triage.high, abs=1e-4)
-    assert promise is not None
-    assert (promise.fractured, promise.normal) == (
-        fitted_triage.positives,
-        fitted_triage.negatives,
-    )
+    low, high, expected = promised(better.probability, better.positive, "the site's own cases")
+    assert (points.high_sensitivity.probability, points.high_specificity.probability) == (low, high)
+    assert promise == expected
+    assert promise.fractured == better.positive.sum()
     assert (better.probability[cases.positive] >= points.high_sensitivity.probability).mean() >= 0.9
     assert (
         better.probability[~cases.positive] < points.high_specificity.probability

@@ -13,12 +13,14 @@ from safetensors.torch import save_file
 from fractura.errors import FracturaError
 from fractura.models.magnifier import (
     BELOW,
+    HEAT_SHARPNESS,
     IMAGE_WEIGHT,
     PLACES,
     SCORE_SHARE,
     SHARE,
     SIDE,
     MagnifiedNetwork,
+    both_ways,
     enlarged,
     load_first,
     seen_boxes,
@@ -80,17 +82,35 @@ def test_only_looked_at_places_count() -> None:
     network.eval()
     images = torch.randn(2, 1, 96, 128)
     with torch.no_grad():
-        after, before = network(images), network.first(images)
+        after, before = network(images), both_ways(network.first, images)
     changed = after.scores != before.scores - BELOW
     assert changed.flatten(1).sum(1).tolist() == [PLACES, PLACES]
-    best = after.scores.flatten(1).amax(1)
-    torch.testing.assert_close(after.image, before.image + IMAGE_WEIGHT * best)
-    assert 0 < SCORE_SHARE < 1
-    for name in ("regions", "evidence", "embedding"):
+    mixed, logits = after.scores[changed].reshape(2, -1), before.scores[changed].reshape(2, -1)
+    seen = logits + (mixed - logits) / SCORE_SHARE
+    torch.testing.assert_close(
+        after.image, before.image + IMAGE_WEIGHT * seen.amax(1), rtol=1e-3, atol=1e-4
+    )
+    torch.testing.assert_close(after.evidence, HEAT_SHARPNESS * before.scores)
+    for name in ("regions", "embedding"):
         assert torch.equal(getattr(after, name), getattr(before, name))
     assert ((after.boxes != before.boxes).any(-1) <= changed).all()
     one = network(images[1:])
     torch.testing.assert_close(one.scores[0], after.scores[1], rtol=1e-4, atol=1e-4)
+
+
+def test_an_image_and_its_mirror_image_are_seen_alike() -> None:
+    torch.manual_seed(1)
+    network = FractureNetwork(8).eval()
+    images = torch.randn(2, 1, 64, 96)
+    with torch.no_grad():
+        one, other = both_ways(network, images), both_ways(network, images.flip(-1))
+    torch.testing.assert_close(one.scores, other.scores.flip(-1))
+    torch.testing.assert_close(one.image, other.image)
+    torch.testing.assert_close(one.regions, other.regions)
+    x_min, y_min, x_max, y_max = other.boxes.flip(2).unbind(-1)
+    torch.testing.assert_close(
+        one.boxes, torch.stack([96 - x_max, y_min, 96 - x_min, y_max], -1), rtol=1e-4, atol=1e-3
+    )
 
 
 def test_it_stands_on_a_multi_task_run(tmp_path: Path) -> None:

@@ -151,25 +151,26 @@ class Load:
             self.stores.task_done()
 
     def _upload(self) -> None:
-        while not self.ended.is_set():
-            try:
-                item = self.uploads.get(timeout=0.2)
-            except Empty:
-                continue
-            files = {"file": (f"{item.secrets[0]}.dcm", item.data, "application/dicom")}
-            address = f"http://127.0.0.1:{self.http_port}/v1/readings"
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.http_port}", timeout=30) as client:
             while not self.ended.is_set():
                 try:
-                    answer = httpx.post(address, files=files, timeout=30)
-                except httpx.TransportError:
-                    answer = None
-                if answer is not None and answer.status_code in (200, 202):
-                    self.answered[answer.json()["id"]] = item
-                    break
-                if answer is not None and answer.status_code == 422:
-                    break
-                self.ended.wait(0.1)
-            self.uploads.task_done()
+                    item = self.uploads.get(timeout=0.2)
+                except Empty:
+                    continue
+                while not self.ended.is_set() and not self._answered(client, item):
+                    self.ended.wait(0.1)
+                self.uploads.task_done()
+
+    def _answered(self, client: httpx.Client, item: Sent) -> bool:
+        """Whether the service took the radiograph or said that it cannot be read."""
+        files = {"file": (f"{item.secrets[0]}.dcm", item.data, "application/dicom")}
+        try:
+            answer = client.post("/v1/readings", files=files)
+        except httpx.TransportError:
+            return False
+        if answer.status_code in (200, 202):
+            self.answered[answer.json()["id"]] = item
+        return answer.status_code in (200, 202, 422)
 
 
 def campaign(
@@ -177,8 +178,10 @@ def campaign(
 ) -> Outcome:
     """Kill the node ``kills`` times, while for each kill ``each`` radiographs come.
 
-    One in four comes by HTTP, the others by C-STORE. The kills fall into the time that as many
-    radiographs took at first, undisturbed; one in five into the start of the process.
+    One in four comes by HTTP, the others by C-STORE. A kill comes when the log has
+    grown by a random number of lines, at most by what as many radiographs wrote at first,
+    undisturbed: so its moment is random in the work, however slow the machine. One in five falls
+    into the start of the process.
 
     Args:
         folder: for the settings, the data and the log.
@@ -197,10 +200,16 @@ def campaign(
                 boot = wait_until_open(load.node_port, log)
                 store = open_store(Settings(data=folder / "data"))
                 offer(load, sent, each, chance)
-                span = wait_until_settled(store, load)
+                quiet = lines_of(log)
+                wait_until_settled(store, load)
+                most = lines_of(log) - quiet
                 for number in range(kills):
                     offer(load, sent, each, chance)
-                    time.sleep(chance.uniform(0, boot if number % 5 == 4 else span))
+                    if number % 5 == 4:
+                        time.sleep(chance.uniform(0, boot))
+                    else:
+                        wait_for_lines(log, lines_of(log) + chance.randint(0, most))
+                        time.sleep(chance.uniform(0, 0.1))
                     process.kill()
                     process.wait()
                     process = spawn(config, log)
@@ -235,18 +244,24 @@ def spawn_command(config: Path, log: Path) -> Running:
 
 
 class Forked:
-    """``fractura node`` in a process forked from one that has imported everything: starts fast.
+    """A service in a process forked from one that has imported everything: starts fast.
 
     ``lease_seconds`` is how long a reading or delivery belongs to a process that is dead.
     """
 
-    def __init__(self, config: Path, log: Path, lease_seconds: float) -> None:
+    def __init__(
+        self, config: Path, log: Path, lease_seconds: float, command: str = "node"
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.service.kills", *PRELOADED])
         self._process = context.Process(
-            target=_run_command, args=(config, log, lease_seconds), daemon=True
+            target=_run_command, args=(config, log, lease_seconds, command), daemon=True
         )
         self._process.start()
+
+    def signal(self, number: int) -> None:
+        assert self._process.pid
+        os.kill(self._process.pid, number)
 
     def kill(self) -> None:
         self._process.kill()
@@ -259,12 +274,12 @@ class Forked:
         return self._process.exitcode or 0
 
 
-def _run_command(config: Path, log: Path, lease_seconds: float) -> None:
+def _run_command(config: Path, log: Path, lease_seconds: float, command: str) -> None:
     with log.open("ab") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
     readers.LEASE_SECONDS = deliver.LEASE_SECONDS = lease_seconds
-    sys.argv = ["fractura", "node", "--config", str(config)]
+    sys.argv = ["fractura", command, "--config", str(config)]
     main()
 
 
@@ -328,6 +343,18 @@ def wait_until_open(port: int, log: Path) -> float:
     raise TimeoutError(f"the node did not start: {log.read_text()[-1000:]}")
 
 
+def lines_of(log: Path) -> int:
+    """How many lines the log has."""
+    return log.read_bytes().count(b"\n")
+
+
+def wait_for_lines(log: Path, number: int) -> None:
+    """Wait until the log has so many lines, or for as long as leases of the dead may last."""
+    end = time.monotonic() + 20
+    while lines_of(log) < number and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def offer(load: Load, sent: list[Sent], number: int, chance: random.Random) -> None:
     """Send more radiographs."""
     for _ in range(number):
@@ -335,11 +362,11 @@ def offer(load: Load, sent: list[Sent], number: int, chance: random.Random) -> N
         (load.stores if len(sent) % 4 else load.uploads).put(sent[-1])
 
 
-def wait_until_settled(store: Store, load: Load) -> float:
-    """Seconds until everything offered is accepted, read and delivered, or nothing goes on."""
+def wait_until_settled(store: Store, load: Load) -> None:
+    """Wait until everything offered is accepted, read and delivered, or nothing goes on."""
     unread = select(func.count()).where(entries.c.state.in_(("queued", "running")))
     waiting = select(func.count()).where(deliveries.c.state == "waiting")
-    begun = changed = time.monotonic()
+    changed = time.monotonic()
     before: tuple[int, ...] = ()
     while time.monotonic() - changed < PATIENCE:
         unfinished = load.unfinished
@@ -354,7 +381,6 @@ def wait_until_settled(store: Store, load: Load) -> float:
         if left != before:
             before, changed = left, time.monotonic()
         time.sleep(0.1)
-    return time.monotonic() - begun
 
 
 def count(

@@ -16,6 +16,6 @@ from tests.service.kills import Forked, campaign
 
 def test_kills_lose_nothing(tmp_path: Path) -> None:
     spawn = partial(Forked, lease_seconds=3.0)
-    outcome = campaign(tmp_path, spawn, kills=5, each=8, seed=0)
+    outcome = campaign(tmp_path, spawn, kills=5, each=4, seed=0)
     assert outcome.is_whole, outcome
     assert outcome.log_lines > 20

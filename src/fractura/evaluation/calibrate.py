@@ -24,7 +24,7 @@ from fractura.evaluation.figures.calibration import (
     log_odds,
     logistic,
 )
-from fractura.evaluation.figures.triage import FALSE_ALARM, MISSED, stored_triage
+from fractura.evaluation.figures.points import promised
 from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
 from fractura.imaging.save import write_whole
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
@@ -303,13 +303,8 @@ def recalibrated_description(
     known = trained_on(description.provenance)
     if known is not None:
         changed[KEY] = pack(known.union(cases.ids))
-    suspicious, definite, promise = stored_triage(
-        fitted.apply(cases.probability),
-        cases.positive,
-        cases.clusters,
-        alpha_missed=MISSED,
-        alpha_false_alarm=FALSE_ALARM,
-        name="the site's own cases",
+    suspicious, definite, promise = promised(
+        fitted.apply(cases.probability), cases.positive, "the site's own cases"
     )
     return replace(
         description,

@@ -25,10 +25,13 @@ SMALLEST = 8.0
 BELOW = 20.0
 """By how much the logits of places without a second look fall behind."""
 
-SCORE_SHARE = 0.5
+SCORE_SHARE = 0.3
 BOX_SHARE = 0.5
-IMAGE_WEIGHT = 1.0
-"""Weight of the second look in a box's logit and sides, and of the best box in the image's."""
+IMAGE_WEIGHT = 0.5
+"""Share of the second look in a box's logit and sides, and its weight in the image's logit."""
+
+HEAT_SHARPNESS = 2.0
+"""Factor of the first network's scores in the map that is shown as evidence."""
 
 _STEP = 2.0
 _MOST = 2.5
@@ -91,8 +94,11 @@ class MagnifiedNetwork(nn.Module):
 
     A second stage that cuts out and judges what a first one proposes is Fast R-CNN's (Girshick
     2015, arXiv 1504.08083); here it sees the image's pixels, enlarged to one size, not features,
-    because most fractures are small. Input and output are the first network's. Of the scores, those
-    of looked-at places are the weighted sum of both logits and all others lie far behind.
+    because most fractures are small. The first network sees each image and its mirror image. Input
+    and output are the first network's. Of the scores, those
+    of looked-at places are the weighted sum of both logits and all others lie far behind. The
+    evidence that is shown is no class-activation map but the first network's centre heat map,
+    sharpened, ``[B, H/8, W/8]``: it points at fractures far better.
     """
 
     def __init__(self, channels: int = 64) -> None:
@@ -106,7 +112,7 @@ class MagnifiedNetwork(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> NetworkOutput:
-        output = cast(NetworkOutput, self.first(images))
+        output = both_ways(self.first, images)
         logits, cells = suspicious(output.scores)
         index = cells[:, :, None].expand(-1, -1, 4)
         all_boxes = output.boxes.flatten(1, 2)
@@ -114,13 +120,15 @@ class MagnifiedNetwork(nn.Module):
         number = torch.arange(images.shape[0], device=images.device).repeat_interleave(PLACES)
         seen, sides = self.magnifier(*enlarged(images, number, boxes.flatten(0, 1)))
         better = seen_boxes(boxes.flatten(0, 1), sides).reshape(boxes.shape)
-        mixed = logits + SCORE_SHARE * (seen.reshape(logits.shape) - logits)
+        seen = seen.reshape(logits.shape)
+        mixed = logits + SCORE_SHARE * (seen - logits)
         scores = (output.scores.flatten(1) - BELOW).scatter(1, cells, mixed)
         boxes = all_boxes.scatter(1, index, boxes + BOX_SHARE * (better - boxes))
         return output._replace(
             scores=scores.reshape(output.scores.shape),
             boxes=boxes.reshape(output.boxes.shape),
-            image=output.image + IMAGE_WEIGHT * mixed.amax(1),
+            image=output.image + IMAGE_WEIGHT * seen.amax(1),
+            evidence=HEAT_SHARPNESS * output.scores,
         )
 
     def freeze(self, frozen: bool) -> None:
@@ -134,6 +142,31 @@ class MagnifiedNetwork(nn.Module):
         stages = [list(part.parameters()) for part in (own.early, own.stride_8, own.stride_16)]
         known = {id(item) for stage in stages for item in stage}
         return [*stages, [item for item in own.parameters() if id(item) not in known]]
+
+
+def both_ways(network: nn.Module, images: Tensor) -> NetworkOutput:
+    """What a network says of images ``[B, 1, H, W]`` and their mirror images, averaged.
+
+    Boxes count by the scores of both. The embedding is that of the images alone.
+    """
+    output = cast(NetworkOutput, network(torch.cat([images, images.flip(-1)])))
+    count = images.shape[0]
+    plain = NetworkOutput(*(part[:count] for part in output))
+    turned = NetworkOutput(*(part[count:] for part in output))
+    turned_scores = turned.scores.flip(-1)
+    turned_boxes = turned.boxes.flip(2)
+    x_min, y_min, x_max, y_max = turned_boxes.unbind(-1)
+    width = images.shape[-1]
+    back = torch.stack([width - x_max, y_min, width - x_min, y_max], -1)
+    share = torch.sigmoid(turned_scores) / (
+        torch.sigmoid(plain.scores) + torch.sigmoid(turned_scores)
+    )
+    return plain._replace(
+        scores=(plain.scores + turned_scores) / 2,
+        boxes=plain.boxes + share[..., None] * (back - plain.boxes),
+        image=(plain.image + turned.image) / 2,
+        regions=(plain.regions + turned.regions) / 2,
+    )
 
 
 def suspicious(scores: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ class NetworkOutput(NamedTuple):
         image: logits ``[B]`` that the image shows a fracture.
         regions: logits ``[B, 4]`` of the body regions, in the order of ``REGIONS``.
         evidence: ``[B, H/16, W/16]``, the logits that are pooled into ``image``: its
-            class-activation map.
+            class-activation map, which is shown as heatmap.
         embedding: ``[B, 320]``, the backbone's last features averaged over the image, by which
             like radiographs are found.
     """

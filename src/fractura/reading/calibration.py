@@ -69,16 +69,16 @@ class OperatingPoints:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What the thresholds on the image probability promise of new patients.
+    """What the thresholds on the image probability promise of new radiographs.
 
     Class-conditional conformal prediction (Vovk 2012, arXiv 1209.2673), whatever the model: if new
-    patients come from where the ones came that the thresholds were chosen on, a fracture is called
+    radiographs are drawn as those were that the thresholds were chosen on, a fracture is called
     ``no fracture`` with a chance of at most ``missed``, and a normal image ``fracture`` with a
     chance of at most ``false_alarm``. The others are ``uncertain``.
 
     Attributes:
         missed, false_alarm: chances in 0..1.
-        fractured, normal: patients or groups with such an image that the thresholds rest on.
+        fractured, normal: how many such radiographs the thresholds rest on.
         chosen_on: name of these, for people.
     """
 
@@ -92,8 +92,9 @@ class Promise:
         """One line for a person."""
         return (
             f"at most {self.missed:.0%} of fractures are called no fracture and at most "
-            f"{self.false_alarm:.0%} of normals fracture, if new patients are like the "
-            f"{self.fractured:,} with and {self.normal:,} without a fracture of {self.chosen_on}"
+            f"{self.false_alarm:.0%} of normals fracture, if new radiographs are like "
+            f"the {self.fractured:,} with and {self.normal:,} without a fracture of "
+            f"{self.chosen_on}"
         )
 
 

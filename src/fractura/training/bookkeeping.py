@@ -25,6 +25,7 @@ from fractura.training.run_folder import (
     Run,
     read_run,
     revision,
+    trained_before,
     versions,
     write_json,
     write_recipe,
@@ -104,6 +105,7 @@ def begin_folder(
         "versions": versions(),
         "revision": revision(),
         "begun": before.info["begun"] if before else _now(),
+        "trained_before": trained_before(recipe.model.pretrained),
     }
     write_json(out / INFO, info)
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from fractura.errors import FracturaError
 from fractura.evaluation.detection import Matches
-from fractura.evaluation.figures.triage import FALSE_ALARM, MISSED, stored_triage
+from fractura.evaluation.figures.points import promised
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, Promise
 from fractura.training.figures import box_matches, probabilities
 from fractura.training.tasks.learner import Raw
@@ -76,29 +76,22 @@ def fit_logistic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tu
 
 
 def choose_operating_points(
-    raws: Sequence[Raw], fractured: Labels, clusters: NDArray[np.int64], calibration: Calibration
+    raws: Sequence[Raw], fractured: Labels, calibration: Calibration
 ) -> tuple[OperatingPoints, Promise]:
     """Thresholds on the image by conformal triage, on the boxes by false alarms.
 
     A new fracture stays below the high-sensitivity point with a chance of at most 10 %, a new
     normal reaches the high-specificity point with one of at most 3 %; see
-    :func:`fractura.evaluation.figures.triage.fit_triage`. Boxes at the high-sensitivity point
+    :func:`fractura.evaluation.figures.points.promised`. Boxes at the high-sensitivity point
     bring half a false box an image, at the high-specificity point a tenth, normal images counted.
 
     Args:
         raws: answers to ``n`` radiographs that were not trained on.
-        fractured, clusters: label and group of each, ``[n]``.
+        fractured: label of each, ``[n]``.
         calibration: fitted on them.
     """
     probability = np.array([calibration.probability(logit) for logit in image_logits(raws)])
-    suspicious, definite, promise = stored_triage(
-        probability,
-        fractured,
-        clusters,
-        alpha_missed=MISSED,
-        alpha_false_alarm=FALSE_ALARM,
-        name="the validation split",
-    )
+    suspicious, definite, promise = promised(probability, fractured, "the validation split")
     matches = box_matches(raws)
     points = OperatingPoints(
         OperatingPoint(

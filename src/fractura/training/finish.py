@@ -7,7 +7,9 @@ from pathlib import Path
 
 from fractura.datasets.question import BOXES, FRACTURES
 from fractura.datasets.record import Record
-from fractura.evaluation.cases import cluster_numbers
+from fractura.datasets.storage import read_manifest
+from fractura.errors import FracturaError
+from fractura.evaluation.cases import cluster
 from fractura.findings import REGIONS
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, Promise
 from fractura.reading.model import ModelDescription
@@ -20,7 +22,7 @@ from fractura.training.calibrate import (
 )
 from fractura.training.export.foreign import remember
 from fractura.training.figures import true_classes
-from fractura.training.run_folder import Run, load_network
+from fractura.training.run_folder import Run, all_trained, load_network
 from fractura.training.score import read_all, records_of
 from fractura.training.tasks.learner import Raw
 
@@ -41,7 +43,7 @@ def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> 
             calibrate.
     """
     path = manifest or Path(run.info["manifest"]["path"])
-    records = records_of(run, path, "valid")
+    records = unseen(run, path, records_of(run, path, "valid"))
     network = load_network(run)
     raws = read_all(network, run.recipe, records)
     calibration, points, promise = fit_to(run, records, raws)
@@ -60,6 +62,23 @@ def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> 
     )
 
 
+def unseen(run: Run, manifest: Path, records: Sequence[Record]) -> list[Record]:
+    """Those whose groups hold nothing that the run's weights, or the ones before, have seen.
+
+    Raises:
+        FracturaError: there is none.
+    """
+    trained = all_trained(run)
+    seen = {cluster(record) for record in read_manifest(manifest).records if record.id in trained}
+    kept = [record for record in records if cluster(record) not in seen]
+    if not kept:
+        raise FracturaError(
+            f"the weights that {run.folder} started from have seen all of its validation split; "
+            "split the manifest so that they have not"
+        )
+    return kept
+
+
 def fit_to(
     run: Run, records: Sequence[Record], raws: Sequence[Raw]
 ) -> tuple[Calibration, OperatingPoints, Promise | None]:
@@ -71,8 +90,7 @@ def fit_to(
     calibration = calibrate_fractures(raws, truth == 1, task in BOXES)
     if task not in FRACTURES:
         return calibration, OperatingPoints(HALF, HALF), None
-    clusters = cluster_numbers(records)
-    return calibration, *choose_operating_points(raws, truth == 1, clusters, calibration)
+    return calibration, *choose_operating_points(raws, truth == 1, calibration)
 
 
 def provenance(run: Run) -> dict[str, object]:
@@ -86,7 +104,7 @@ def provenance(run: Run) -> dict[str, object]:
         "started_from": pretrained,
         "manifest": run.info["manifest"]["hash"],
         "images": run.info["counts"],
-        KEY: pack(run.split["train"]),
+        KEY: pack(all_trained(run)),
         "recipe": recipe,
         "seed": run.recipe.loop.seed,
         "date": run.info["begun"],

@@ -86,6 +86,24 @@ def load_network(run: Run) -> nn.Module:
     return network.eval()
 
 
+def trained_before(pretrained: str) -> list[str]:
+    """Ids of the records that weights to start from were trained on, if another run made them.
+
+    Args:
+        pretrained: of the recipe; ``weights.safetensors`` of a run, or anything else.
+    """
+    folder = Path(pretrained).parent
+    if Path(pretrained).name != WEIGHTS or not (folder / SPLIT).is_file():
+        return []
+    run = read_run(folder)
+    return sorted(all_trained(run))
+
+
+def all_trained(run: Run) -> set[str]:
+    """Ids of the records that the run's weights have seen, in it or in the runs before."""
+    return {*run.split["train"], *run.info.get("trained_before", ())}
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all."""
     write_whole(path, (json.dumps(content, indent=1) + "\n").encode())

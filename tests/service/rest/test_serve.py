@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -98,6 +99,14 @@ def test_an_address_in_use_is_a_sentence() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(AddressError, match=f"port {port} .*choose another with"):
             listen(checked({"port": port}, "test"))
+
+
+def test_answers_do_not_wait_for_delayed_acknowledgements() -> None:
+    with listen(checked({"port": 0}, "test")) as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_options_win_over_the_file_and_are_checked(tmp_path) -> None:

@@ -20,7 +20,7 @@ from fractura.service.work import receive as module
 from fractura.service.work.receive import Receiver
 from tests.dicom.results.material import radiograph
 
-MODEL = "fractura-s 1"
+MODEL = "fractura-s 2"
 NODE = Node(
     rules=(
         Rule(read=False, body_parts=("CHEST",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,16 @@ from fractura.errors import FracturaError
 from fractura.evaluation import confusion
 from fractura.evaluation.cases import Cases
 from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
+from fractura.reading.calibration import Promise
 
 Floats = NDArray[np.float64]
 
 ABOVE_ALL = float(np.nextafter(1.0, 2.0))
 """A threshold that no probability reaches."""
+
+MISSED = 0.10
+FALSE_ALARM = 0.03
+"""Chances of an error that the thresholds stored in a model promise."""
 
 _RULE = re.compile(r"(sensitivity|specificity)>=(0?\.\d+)|youden|cost=(\d+(?:\.\d+)?)")
 
@@ -94,6 +100,31 @@ def choose(cases: Cases, rule: str) -> float:
     if cost:
         return _cheapest(ones, zeros, float(cost), 1)
     return _cheapest(ones, zeros, len(zeros), len(ones))
+
+
+def promised(
+    probability: Floats, positive: NDArray[np.bool_], name: str
+) -> tuple[float, float, Promise]:
+    """Thresholds for a model to keep, and what they promise: conformal triage of radiographs.
+
+    By the rules ``sensitivity>=0.9`` and ``specificity>=0.97`` of :func:`choose`, rounded to four
+    decimals on the side that keeps the promise.
+
+    Args:
+        probability, positive: of ``n`` radiographs that the model was not trained on, ``[n]``.
+        name: of these, for people.
+
+    Returns:
+        The probability from which a reading is not called ``no fracture``, the one from which it
+        is called ``fracture``, and the promise. The second is never below the first, and above 1
+        where nothing may be called ``fracture``.
+    """
+    cases = Cases("", (), positive, probability, np.arange(len(probability)))
+    suspicious = math.floor(choose(cases, f"sensitivity>={1 - MISSED:g}") * 1e4) / 1e4
+    definite = math.ceil(choose(cases, f"specificity>={1 - FALSE_ALARM:g}") * 1e4) / 1e4
+    ones = int(positive.sum())
+    promise = Promise(MISSED, FALSE_ALARM, ones, len(positive) - ones, name)
+    return suspicious, max(suspicious, definite), promise
 
 
 def _cheapest(ones: Floats, zeros: Floats, miss: float, alarm: float) -> float:

@@ -14,16 +14,11 @@ from fractura.errors import FracturaError
 from fractura.evaluation.cases import Cases
 from fractura.evaluation.classification import THRESHOLD
 from fractura.evaluation.interval import estimate
-from fractura.reading.calibration import Promise
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 OUTCOMES = ("no fracture", "needs a reader", "fracture")
-
-MISSED = 0.10
-FALSE_ALARM = 0.03
-"""Chances of an error that the thresholds stored in a model promise."""
 
 MOST_POINTS = 200
 _ROUNDING = 1e-9
@@ -103,36 +98,6 @@ def fit_triage(
         len(np.unique(cases.clusters[zeros])),
         name,
     )
-
-
-def stored_triage(
-    probability: Floats,
-    positive: NDArray[np.bool_],
-    clusters: Numbers,
-    *,
-    alpha_missed: float,
-    alpha_false_alarm: float,
-    name: str,
-) -> tuple[float, float, Promise]:
-    """Thresholds for a model to keep, and what they promise.
-
-    Args:
-        probability, positive, clusters: of ``n`` cases that it was not trained on, ``[n]``.
-        alpha_missed, alpha_false_alarm, name: as :func:`fit_triage`.
-
-    Returns:
-        The probability from which a reading is not called ``no fracture``, the one from which it
-        is called ``fracture``, and the promise. Both are rounded to four decimals on the side that
-        keeps the promise; the second is above 1 where nothing may be called ``fracture``.
-    """
-    cases = Cases("", (), positive, probability, clusters)
-    fitted = fit_triage(
-        cases, alpha_missed=alpha_missed, alpha_false_alarm=alpha_false_alarm, name=name
-    )
-    suspicious = math.floor(max(fitted.low, 0.0) * 1e4) / 1e4
-    definite = math.floor(min(fitted.high, 1.0) * 1e4) / 1e4 + 1e-4
-    promise = Promise(alpha_missed, alpha_false_alarm, fitted.positives, fitted.negatives, name)
-    return suspicious, definite, promise
 
 
 def triage(

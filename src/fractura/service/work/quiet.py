@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import logging
 
-_TALKATIVE = ("pydicom", "pynetdicom", "highdicom", "dicomweb_client", "httpx", "py.warnings")
+_TALKATIVE = (
+    "pydicom",
+    "pynetdicom",
+    "highdicom",
+    "dicomweb_client",
+    "httpx",
+    "python_multipart",
+    "py.warnings",
+)
 
 
 def quiet_libraries() -> None:

@@ -19,5 +19,10 @@ def network_from_onnx(path: Path, channels: int) -> FractureNetwork | MagnifiedN
     magnified = any(name.startswith("magnifier.") for name in stored)
     network = (MagnifiedNetwork if magnified else FractureNetwork)(channels).eval()
     fold_batch_norm(network)
-    network.load_state_dict({name: stored[name] for name in network.state_dict()})
+    # The exporter stores equal tensors once, such as biases that both networks start from.
+    state = {
+        name: stored[name if name in stored else name.replace("magnifier.", "first.")]
+        for name in network.state_dict()
+    }
+    network.load_state_dict(state)
     return network
