@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SECONDS = 20
+SECONDS = 10
 GENERAL = {"400", "401", "403", "404", "408", "413", "422", "429", "500", "503"}
 
 
