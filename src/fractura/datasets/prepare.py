@@ -29,7 +29,7 @@ from fractura.errors import (
 from fractura.findings import Box
 from fractura.imaging.fit import resize
 from fractura.imaging.load import load, load_bytes
-from fractura.imaging.save import make_folder, save_png, to_16_bit
+from fractura.imaging.save import make_folder, save_png, to_8_bit, to_16_bit
 from fractura.reading.stream import map_in_order, processors
 
 SAMPLE = 200
@@ -207,11 +207,6 @@ def _prepare(
         **head._asdict(),
     )
     return _Done(fresh, held, before, len(data))
-
-
-def to_8_bit(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Grey values in 0..1 to the nearest of 0..255."""
-    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
 
 
 def _target(sha256: str | None, folder: Path, settings: Settings) -> Path:

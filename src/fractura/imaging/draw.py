@@ -19,6 +19,7 @@ from fractura.imaging.caption import caption
 from fractura.imaging.enhance import interpolation
 from fractura.imaging.labels import Corners, place_labels
 from fractura.imaging.radiograph import Radiograph
+from fractura.imaging.save import to_8_bit
 from fractura.imaging.style import (
     BLACK,
     DECISION_COLOURS,
@@ -92,11 +93,11 @@ def heat(
     height, width = pixels.shape
     warmth = cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_CUBIC)
     warmth = np.clip(warmth, 0, 1)
-    colours = cv2.applyColorMap(_to_8_bit(warmth), cv2.COLORMAP_VIRIDIS)
+    colours = cv2.applyColorMap(to_8_bit(warmth), cv2.COLORMAP_VIRIDIS)
     picture = np.empty((height, width, 3), dtype=np.uint8)
     for channel in range(3):
         colour = colours[..., 2 - channel] * np.float32(1 / 255)
-        picture[..., channel] = _to_8_bit(pixels + (colour - pixels) * (warmth * opacity))
+        picture[..., channel] = to_8_bit(pixels + (colour - pixels) * (warmth * opacity))
     return picture
 
 
@@ -210,10 +211,5 @@ def _resize(image: NDArray[Any], scale: float) -> NDArray[Any]:
 
 
 def _rgb(image: NDArray[Any]) -> Picture:
-    shades = image if image.dtype == np.uint8 else _to_8_bit(image)
+    shades = image if image.dtype == np.uint8 else to_8_bit(image)
     return shades if shades.ndim == 3 else np.repeat(shades[..., None], 3, axis=2)
-
-
-def _to_8_bit(values: NDArray[Any]) -> Picture:
-    """0..1 to the nearest of 0..255."""
-    return np.asarray(np.rint(np.clip(values, 0, 1) * 255), dtype=np.uint8)

@@ -88,7 +88,7 @@ def _read(path: Path) -> bytes:
 def _decode(data: bytes, frame: int | None) -> Decoded:
     if not data:
         raise DamagedFileError("it is empty")
-    if _is_dicom(data):
+    if is_dicom(data):
         from fractura.imaging import dicom_image
 
         return dicom_image.decode(data, frame)
@@ -101,7 +101,7 @@ def _decode(data: bytes, frame: int | None) -> Decoded:
     )
 
 
-def _is_dicom(data: bytes) -> bool:
+def is_dicom(data: bytes) -> bool:
     """``DICM`` after the preamble (PS3.10, 7.1), or a data set that starts at once."""
     if data[128:132] == b"DICM":
         return True

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -31,6 +31,11 @@ def save_png(path: str | Path, image: NDArray[np.uint8] | NDArray[np.uint16]) ->
     if not done:
         raise SaveError(f"{path}: an image of shape {image.shape} cannot be written as PNG")
     write_whole(path, data.tobytes())
+
+
+def to_8_bit(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Values in 0..1 to the nearest of 0..255."""
+    return np.asarray(np.rint(np.clip(values, 0, 1) * 255), dtype=np.uint8)
 
 
 def to_16_bit(pixels: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -14,7 +14,7 @@ from fractura.imaging.dicom_parse import parse
 from fractura.imaging.dicom_pixels import decode_frame
 from fractura.imaging.frames import choose_frame
 from fractura.imaging.grey import Pixels, Samples
-from fractura.imaging.load import _is_dicom, load_bytes
+from fractura.imaging.load import is_dicom, load_bytes
 
 Values = NDArray[np.uint16]
 
@@ -62,7 +62,7 @@ def stored_pixels(data: bytes, frame: int | None = None) -> StoredPixels:
     Raises:
         LoadError: as :func:`fractura.imaging.load.load_bytes`.
     """
-    if not _is_dicom(data):
+    if not is_dicom(data):
         radiograph = load_bytes(data, frame=frame)
         return _of_pixels(radiograph.pixels, radiograph.bits, radiograph.spacing_mm)
     try:

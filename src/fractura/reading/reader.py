@@ -84,7 +84,7 @@ class Reader:
             all_findings: list every box down to a score of 0.001, whatever the decision;
                 otherwise the boxes at the high-sensitivity operating point, and none where the
                 decision is ``no fracture``.
-            heatmap: add the class-activation map, if the model is a multi-task one.
+            heatmap: add the map of where the model sees evidence, if it is a multi-task one.
         """
         clock = [perf_counter()]
         inputs, placement = fit(radiograph.pixels, self.description.fit)

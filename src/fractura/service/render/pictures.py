@@ -14,6 +14,7 @@ from fractura.findings import Reading
 from fractura.imaging.draw import overlay
 from fractura.imaging.enhance import enhance, resize
 from fractura.imaging.radiograph import Radiograph
+from fractura.imaging.save import to_8_bit
 from fractura.reading.calibration import OperatingPoints
 
 THUMBNAIL_SIDE = 192
@@ -80,11 +81,6 @@ def heatmap_of(reading: Reading) -> NDArray[np.float32]:
     if reading.heatmap is None:
         raise NoHeatmapError(f"the model {reading.model} makes no heatmap; show the boxes alone")
     return reading.heatmap
-
-
-def to_8_bit(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """0..1 to the nearest of 0..255."""
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def _encoded(ending: str, picture: NDArray[np.uint8], options: list[int] | None = None) -> bytes:

@@ -18,6 +18,7 @@ from fractura.findings import Reading
 from fractura.imaging.draw import heat
 from fractura.imaging.enhance import enhance, resize
 from fractura.imaging.radiograph import Radiograph
+from fractura.imaging.save import to_8_bit
 from fractura.imaging.style import DECISION_COLOURS
 from fractura.reading.calibration import OperatingPoints
 from fractura.service.render.letters import (
@@ -39,7 +40,6 @@ from fractura.service.render.panels import (
     model_outline,
     percent,
 )
-from fractura.service.render.pictures import to_8_bit
 
 if TYPE_CHECKING:
     from fractura.service.store.marks import Mark
