@@ -73,7 +73,21 @@ class _Site(NamedTuple):
 def draw_fractures(
     bones: tuple[Bone, ...], grid: Grid, kind: FractureKind, rng: np.random.Generator
 ) -> tuple[Fracture, ...]:
-    """One fracture of the given kind, at times two in neighbouring bones, inside the field."""
+    """One fracture of the given kind, at times two in neighbouring bones, inside the field.
+
+    One that would hide between the centres of the pixels, in a thin bone of a small picture, is
+    drawn anew.
+    """
+    while True:
+        drawn = [
+            _draw(bones[site.bone], site, kind, grid, rng) for site in _choose(bones, grid, rng)
+        ]
+        seen = tuple(each for each in drawn if _shows(bones[each.bone], each, grid))
+        if seen:
+            return seen
+
+
+def _choose(bones: tuple[Bone, ...], grid: Grid, rng: np.random.Generator) -> list[_Site]:
     sites = _sites(bones, grid, rng)
     weights = np.array([site.weight for site in sites])
     first = sites[int(rng.choice(len(sites), p=weights / weights.sum()))]
@@ -87,7 +101,7 @@ def draw_fractures(
             if bones[site.bone].name == partner and abs(site.along - first.along) < reach
         ]
         chosen += near[:1]
-    return tuple(_draw(bones[site.bone], site, kind, grid, rng) for site in chosen)
+    return chosen
 
 
 def _sites(bones: tuple[Bone, ...], grid: Grid, rng: np.random.Generator) -> list[_Site]:
@@ -182,6 +196,13 @@ def _distance(line: Line, radius: float, along: Array, beside: Array) -> Array:
     return np.asarray((along - course) / np.sqrt(1 + steep * steep), np.float32)
 
 
+def whole_bone(grid: Grid, bone: Bone, texture: Array) -> tuple[NDArray[np.intp], Array]:
+    """Flat pixel indices near the bone, and its mm of solid bone there."""
+    index, along, beside = patch(grid, bone.head, bone.tail, bone.reach + abs(bone.bow) + 1)
+    along, beside = straighten(bone, along, beside)
+    return index, mineral(bone, along, beside, texture)
+
+
 def broken_bone(
     grid: Grid, bone: Bone, fracture: Fracture, texture: Array
 ) -> tuple[NDArray[np.intp], Array, NDArray[np.bool_]]:
@@ -211,6 +232,18 @@ def broken_bone(
         masks |= end & _within(bone, along, own)
         total += kept * solid
     return index, total, masks
+
+
+def _shows(bone: Bone, fracture: Fracture, grid: Grid) -> bool:
+    """Whether a pixel of its mask loses or gains a twentieth of the bone's thickness or more."""
+    smooth = np.zeros((1, 1), np.float32)
+    index, broken, mask = broken_bone(grid, bone, fracture, smooth)
+    if not mask.any():
+        return False
+    whole = np.zeros(grid.height * grid.width, np.float32)
+    pixels, solid = whole_bone(grid, bone, smooth)
+    whole[pixels] = solid
+    return bool(np.abs(broken - whole[index])[mask].max() > 0.05 * solid.max())
 
 
 def _within(bone: Bone, along: Array, beside: Array) -> NDArray[np.bool_]:

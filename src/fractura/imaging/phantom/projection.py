@@ -8,16 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.imaging.phantom.fractures import Fracture, FractureKind, broken_bone
+from fractura.imaging.phantom.fractures import Fracture, FractureKind, broken_bone, whole_bone
 from fractura.imaging.phantom.geometry import (
     Anatomy,
     Array,
-    Bone,
     Grid,
     flesh_thickness,
-    mineral,
-    patch,
-    straighten,
 )
 
 
@@ -66,7 +62,7 @@ def project(
             index, solid, mask = broken_bone(grid, bone, fractures[broken[number]], texture)
             masks[broken[number], index] = mask
         else:
-            index, solid = _whole_bone(grid, bone, texture)
+            index, solid = whole_bone(grid, bone, texture)
         if bone.fused:
             total[index] = np.maximum(total[index], solid)
         else:
@@ -82,12 +78,6 @@ def project(
         masks[seen].reshape(-1, grid.height, grid.width),
         tuple(fractures[number].kind for number in seen),
     )
-
-
-def _whole_bone(grid: Grid, bone: Bone, texture: Array) -> tuple[NDArray[np.intp], Array]:
-    index, along, beside = patch(grid, bone.head, bone.tail, bone.reach + abs(bone.bow) + 1)
-    along, beside = straighten(bone, along, beside)
-    return index, mineral(bone, along, beside, texture)
 
 
 def _trabeculae(rng: np.random.Generator) -> Array:
