@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -30,16 +29,11 @@ def draw_reading(
 
     With ``compare`` the original and the enhanced radiograph stand beside it.
     """
-    from fractura.imaging.draw import overlay, side_by_side
+    from fractura.imaging.draw import side_by_side
     from fractura.imaging.enhance import enhance
+    from fractura.reading.picture import picture_of
 
-    shown = points.listed(reading.decision, reading.findings)
-    picture = overlay(
-        radiograph,
-        replace(reading, findings=shown),
-        heatmap=reading.heatmap,
-        solid_from=points.high_specificity.box_score,
-    )
+    picture = picture_of(radiograph, reading, points, reading.heatmap)
     if not compare:
         return picture
     return side_by_side(

@@ -30,7 +30,7 @@ _LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ
 
 
 def secondary_capture(image: ReadImage) -> Dataset:
-    """The overlay of :func:`fractura.imaging.draw.overlay` as a Secondary Capture in RGB, 8 bit.
+    """:func:`fractura.reading.picture.picture_of` as a Secondary Capture in RGB, 8 bit.
 
     Its pixels are not the source's: it may be larger and has a caption below. So it carries no
     pixel spacing, and no one can measure on it by mistake.
@@ -38,19 +38,11 @@ def secondary_capture(image: ReadImage) -> Dataset:
     Raises:
         FracturaError: highdicom is not installed.
     """
-    from fractura.imaging.draw import overlay
+    from fractura.reading.picture import picture_of
 
     hd = import_highdicom()
-    reading = replace(
-        image.reading,
-        findings=image.findings,
-        warnings=(*image.reading.warnings, NOTICE),
-    )
-    picture = overlay(
-        image.radiograph,
-        reading,
-        solid_from=image.model.operating_points.high_specificity.box_score,
-    )
+    reading = replace(image.reading, warnings=(*image.reading.warnings, NOTICE))
+    picture = picture_of(image.radiograph, reading, image.model.operating_points)
     source = image.source.attributes
     capture = hd.sc.SCImage(
         pixel_array=picture,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
 from fractura.findings import Reading
-from fractura.imaging.draw import overlay
 from fractura.imaging.enhance import enhance, resize
 from fractura.imaging.radiograph import Radiograph
 from fractura.imaging.save import to_8_bit
 from fractura.reading.calibration import OperatingPoints
+from fractura.reading.picture import picture_of
 
 THUMBNAIL_SIDE = 192
 _JPEG_QUALITY = 85
@@ -36,15 +35,8 @@ def overlay_png(
     Raises:
         NoHeatmapError: the heatmap is asked for and ``reading.heatmap`` is None.
     """
-    return _encoded(
-        ".png",
-        overlay(
-            radiograph,
-            replace(reading, findings=points.listed(reading.decision, reading.findings)),
-            heatmap=heatmap_of(reading) if heatmap else None,
-            solid_from=points.high_specificity.box_score,
-        ),
-    )
+    heat = heatmap_of(reading) if heatmap else None
+    return _encoded(".png", picture_of(radiograph, reading, points, heat))
 
 
 def heatmap_png(reading: Reading) -> bytes:
