@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import FRACTURE, Annotation, Record
 from fractura.datasets.storage import write_manifest
 from fractura.evaluation.run_scorecard import read_scorecard
+from fractura.evaluation.stress import foreign, robustness
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
 from fractura.reading.trained_on import KEY, pack
@@ -140,7 +142,9 @@ def test_a_model_says_itself_what_it_has_seen(fractura, table, tmp_path):
     assert "1 of 40 cases are not new to the model: 1 themselves in training" in result.stderr
 
 
-def test_a_model_reads_radiographs_changed_and_foreign(fractura, tmp_path):
+def test_a_model_reads_radiographs_changed_and_foreign(fractura, tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign, "MADE", 2)
+    monkeypatch.setattr(robustness, "robustness", partial(robustness.robustness, severities=(3,)))
     records = []
     for number in range(6):
         made = make_phantom(number, width=160, height=200, fracture="transverse")

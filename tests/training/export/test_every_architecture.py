@@ -11,12 +11,14 @@ import numpy as np
 import onnx
 import pytest
 from torch import nn
+from torchvision.models.detection.rpn import RegionProposalNetwork
 
 from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import FRACTURE, Annotation, Record
 from fractura.datasets.storage import write_manifest
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
+from fractura.models import classifiers
 from fractura.models.registry import CLASSIFIERS, DETECTORS, MAGNIFIED, MULTI_TASK
 from fractura.reading.model import Model
 from fractura.training.export import write_onnx, write_openvino
@@ -58,8 +60,25 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def narrow_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG with a middle layer of 256 units, not 4096, whose weights are most of half a gigabyte."""
+    whole = classifiers._timm_model
+    monkeypatch.setattr(
+        classifiers,
+        "_timm_model",
+        lambda name: whole(name, **({"mlp_ratio": 1 / 16} if name == "vgg16" else {})),
+    )
+
+
+@pytest.fixture
+def few_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faster R-CNN looks at 100 places of a radiograph instead of 1000, each in the same way."""
+    monkeypatch.setattr(RegionProposalNetwork, "post_nms_top_n", lambda self: 100)
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder that is empty again after the test: some networks are half a gigabyte."""
+    """A folder that is empty again after the test: some runs leave half a gigabyte."""
     yield tmp_path
     rmtree(tmp_path)
 
@@ -95,6 +114,7 @@ def check_file(path: Path) -> None:
     assert not MACHINE.search(content), "the file tells of the machine it was made on"
 
 
+@pytest.mark.usefixtures("narrow_vgg")
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifier(name: str, manifest: Path, folder: Path) -> None:
     side = SIDES.get(name, 64)
@@ -112,6 +132,7 @@ def test_classifier(name: str, manifest: Path, folder: Path) -> None:
     check_file(out)
 
 
+@pytest.mark.usefixtures("few_proposals")
 @pytest.mark.parametrize("name", DETECTORS)
 def test_detector(name: str, manifest: Path, folder: Path) -> None:
     side, out = 128, folder / "tiny.onnx"
