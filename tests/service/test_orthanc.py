@@ -1,4 +1,4 @@
-"""A study goes from a PACS (Orthanc) to a running node, and its results come back."""
+"""Studies go from a PACS (Orthanc) to a running process, and their results come back."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +23,10 @@ pytest.importorskip("highdicom")
 import highdicom as hd
 from pydicom import Dataset, dcmread, uid
 
+from fractura.service.settings import Settings
+from fractura.service.store.audit import audit_lines
+from fractura.service.store.open import close_store, open_store
+from fractura.service.store.queue import queue_length
 from tests.dicom.network.orthanc import orthanc_fixture  # noqa: F401
 from tests.dicom.network.peers import Orthanc, free_port, wait_for_port
 from tests.dicom.results.material import radiograph
@@ -111,6 +117,51 @@ def test_a_study_comes_back_with_its_results(
         for result in results:
             if refers_to(result) == {IMAGES[0]}:
                 assert not faults(result, tmp_path)
+
+
+def test_new_studies_of_an_archive_are_fetched_and_read_once(
+    tmp_path: Path, orthanc: Orthanc, command_environment: dict[str, str]
+) -> None:
+    today = f"{datetime.now(UTC):%Y%m%d}"
+    before = {"StudyInstanceUID": "1.2.4", "SOPInstanceUID": "1.2.4.1"}
+    orthanc.upload(radiograph(**before, SeriesInstanceUID="1.2.4.5", StudyDate="20240229"))
+    archive = f'''{BY["STOW-RS"].format(dicomweb=orthanc.dicomweb)}
+[[node.archives]]
+name = "vna"
+url = "{orthanc.dicomweb}"
+modalities = ["CR", "SR", "PR", "OT"]
+every_seconds = 0.5
+'''
+    with running_node(tmp_path, archive, command_environment):
+        for number, name in enumerate(IMAGES, 1):
+            orthanc.upload(radiograph(SOPInstanceUID=name, StudyDate=today))
+            # The second image waits for a round that also meets the results of the first.
+            wait_for_instances(orthanc, 1 + number * (1 + len(KINDS)))
+        log, end = tmp_path / "node.log", time.monotonic() + 60
+        while log.read_text().count("a result of this software") < len(IMAGES) * len(KINDS):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        time.sleep(1)  # two more rounds
+    results = [dcmread(BytesIO(orthanc.file(name))) for name in orthanc.instances()]
+    assert sorted(
+        (item.SOPClassUID, *refers_to(item))
+        for item in results
+        if item.SOPClassUID in KINDS.values()
+    ) == sorted((kind, image) for kind in KINDS.values() for image in IMAGES)
+    assert len(results) == 1 + len(IMAGES) * (1 + len(KINDS))
+    store = open_store(Settings(data=tmp_path / "data"))
+    try:
+        assert queue_length(store) == {"queued": 0, "running": 0, "done": len(IMAGES), "failed": 0}
+        lines = audit_lines(store, datetime(2000, 1, 1, tzinfo=UTC), 100)
+    finally:
+        close_store(store)
+    actions = Counter(line.action for line in lines)
+    assert actions == {
+        "submit": len(IMAGES),
+        "read": len(IMAGES),
+        "skip": len(IMAGES) * len(KINDS),
+    }
+    assert {line.who for line in lines if line.action == "submit"} == {"@vna"}
 
 
 def wait_for_instances(orthanc: Orthanc, count: int) -> None:

@@ -23,7 +23,8 @@ class Metrics:
         failures: radiographs that could not be read, by the error's ``type``.
         reading_seconds: from the claim to the stored answer.
         deliveries: results sent to a ``destination``, by ``outcome``: sent, postponed or dead.
-        received: DICOM objects that came, by ``outcome``: stored, full or refused.
+        received: DICOM objects that came, by ``outcome``: stored, full or
+            refused (several frames).
     """
 
     registry: CollectorRegistry

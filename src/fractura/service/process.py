@@ -20,6 +20,7 @@ from fractura.errors import FracturaError
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.reader import Reader
 from fractura.reading.stream import processors
+from fractura.service.memory import return_freed_memory
 from fractura.service.metrics import Metrics, make_metrics
 from fractura.service.settings import Node, Settings
 from fractura.service.store.open import Store, close_store, open_store
@@ -29,6 +30,7 @@ from fractura.service.work.loop import start_loop
 from fractura.service.work.quiet import quiet_libraries
 from fractura.service.work.readers import Readers
 from fractura.service.work.sweep import sweep_once
+from fractura.service.work.turns import ReaderInTurns
 
 if TYPE_CHECKING:
     from fractura.dicom.network.node import RunningNode
@@ -103,10 +105,12 @@ def start(settings: Settings) -> Process:
         FracturaError: the node cannot listen.
     """
     quiet_libraries()
+    return_freed_memory()
     count = settings.readers or processors()
     if count > 1:
         cv2.setNumThreads(1)
-    reader = Reader(settings.model, threads=1 if count > 1 else None)
+    threads = 1 if count > 1 else None
+    reader = ReaderInTurns(settings.model, threads=threads, at_once=count)
     _warm_up(reader)
     store = open_store(settings)
     metrics = make_metrics(partial(queue_length, store))
@@ -198,7 +202,7 @@ def _start_node(process: Process, node: Node) -> None:
     receiver = Receiver(
         process.store, process.model, node, process.metrics, process.readers.work.set
     )
-    process.node = start_node(node_options(node), receiver.accept)
+    process.node = start_node(node_options(node), receiver.answer)
     log.info("the DICOM node %s listens on %s:%d", node.title, node.host, process.node.port)
     for destination in node.destinations:
         courier = Courier(

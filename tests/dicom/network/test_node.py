@@ -6,18 +6,20 @@ import socket
 import struct
 import threading
 import time
+from io import BytesIO
 from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import uid
+from pydicom import dcmread, uid
 
 from fractura.dicom.network import bounds
 from fractura.dicom.network.bounds import Buffer, Room
 from fractura.dicom.network.errors import NodeError
 from fractura.dicom.network.node import TRANSFER_SYNTAXES, Caller, NodeOptions, start_node
 from fractura.dicom.network.received import as_file, receive
+from fractura.errors import SeveralFramesError
 from fractura.imaging.load import load_bytes
 from tests.dicom.network.peers import (
     associated,
@@ -180,6 +182,34 @@ def test_what_cannot_be_understood_is_refused_and_the_next_object_is_stored():
         assert store(association, good, CR, "1.2.3.99") == 0xA900
         assert not received
         assert store(association, good, CR, "1.2.3.4") == 0
+
+
+def _refuse(item):
+    raise SeveralFramesError(f"it has {item.frames} frames; " + "send each by itself " * 9)
+
+
+def test_the_sender_of_several_frames_is_told_why_they_are_refused():
+    frames = cr(NumberOfFrames=12)
+    with running(_refuse) as (node, _), associated(node.port, [(CR, EXPLICIT)]) as association:
+        answer = association.send_c_store(dcmread(BytesIO(frames)))
+    assert answer.Status == 0xC000
+    assert answer.ErrorComment.startswith("it has 12 frames; send each")
+    assert len(answer.ErrorComment) <= 64
+
+
+@pytest.mark.parametrize(
+    ("said", "frames"),
+    [(None, 1), (1, 1), (3, 3), (b"3", 3), (b"x ", 1), (b"-2", 1), (b"1\\2 ", 1)],
+)
+def test_how_many_frames_an_object_has(said, frames):
+    data = cr() if said is None else cr(NumberOfFrames=7 if isinstance(said, bytes) else said)
+    if isinstance(said, bytes):
+        element = b"\x28\x00\x08\x00IS"
+        padded = said.ljust(2)
+        old = element + struct.pack("<H", 2) + b"7 "
+        assert old in data
+        data = data.replace(old, element + struct.pack("<H", len(padded)) + padded)
+    assert receive(data).frames == frames
 
 
 def test_an_object_beyond_the_limit_is_refused_and_its_memory_given_back():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from fractura.imaging.load import load_bytes
 from fractura.service.rest.uploads import NAME_LENGTH, display_name
+from fractura.service.store import tables
 from fractura.service.store.audit import audit_lines
+from fractura.service.store.open import writing
 
 LONG_AGO = "2000-01-01T00:00:00+00:00"
 
@@ -69,6 +72,27 @@ def test_several_files_give_a_job_in_their_order(service, phantom_pngs) -> None:
         "type": "UnsupportedFileError",
         "message": "the image: it is not a PNG, JPEG, TIFF, BMP, WebP or DICOM image",
     }
+
+
+def test_what_ended_the_process_too_often_is_read_when_it_is_sent_again(service, png) -> None:
+    store = service.process.store
+    first = service.client.post("/v1/readings", files={"file": ("x.png", png)}).json()
+    error = {"type": "CrashedError", "message": "the image: the service ended 5 times"}
+    with writing(store) as connection:
+        failed = {"state": "failed", "result": None, "error": error, "attempts": 5}
+        connection.execute(
+            tables.readings.update().where(tables.readings.c.id == first["id"]).values(failed)
+        )
+    listed = service.client.get(f"/v1/readings/{first['id']}").json()
+    assert (listed["state"], listed["error"]) == ("failed", error)
+    answer = service.client.post("/v1/readings", files={"file": ("x.png", png)})
+    assert answer.status_code == 200
+    again = answer.json()
+    assert (again["id"], again["state"]) == (first["id"], "done")
+    assert without_times(again["reading"]) == without_times(first["reading"])
+    lines = audit_lines(store, datetime.fromisoformat(LONG_AGO), 1000)
+    retries = [(line.who, line.sha256) for line in lines if line.action == "retry"]
+    assert retries == [("local", sha256(png).hexdigest())]
 
 
 def test_an_image_that_cannot_be_read_is_a_problem_and_stays_in_the_list(service) -> None:

@@ -7,7 +7,7 @@ from multiprocessing.process import BaseProcess
 from fractura.findings import Box, Finding, Reading
 from fractura.service.store.instances import accept_instance
 from fractura.service.store.open import Store
-from fractura.service.store.queue import Entry, claim, finish, submit
+from fractura.service.store.queue import ATTEMPTS, Entry, claim, entry, finish, submit
 
 MODEL = "fractura-s 1"
 
@@ -46,9 +46,17 @@ def reading_of(entry: Entry) -> Reading:
 def finished(store: Store, data: bytes, **more) -> Entry:
     """The entry of an image that was submitted and, being the only one in the queue, read."""
     submitted(store, data, **more)
-    entry = claim(store, "reader", 60)
-    assert finish(store, entry, "reader", reading_of(entry))
-    return entry
+    taken = claim(store, "reader", 60)
+    assert finish(store, taken, "reader", reading_of(taken))
+    return taken
+
+
+def given_up(store: Store) -> Entry:
+    """The only entry to do, after the process has ended too often under it."""
+    attempts = [claim(store, "reader", 0) for _ in range(ATTEMPTS + 1)]
+    assert attempts[-1] is None
+    assert attempts[0]
+    return entry(store, attempts[0].id)
 
 
 def accept(

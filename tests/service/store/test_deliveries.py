@@ -18,7 +18,7 @@ from fractura.service.store.errors import ImageGoneError, QueueFullError
 from fractura.service.store.instances import accept_instance, has_instance
 from fractura.service.store.open import close_store, open_store
 from fractura.service.store.queue import claim, fail, find, finish, queue_length
-from tests.service.store.examples import MODEL, accept, finished, reading_of
+from tests.service.store.examples import MODEL, accept, finished, given_up, reading_of
 
 PACS = (("pacs", "sr"), ("pacs", "gsps"))
 
@@ -48,6 +48,22 @@ def test_deliveries_are_made_when_the_reading_is_done(store):
     assert not accept(store, "1.2", b"other bytes", destinations=PACS)
     assert _places(store, entry) == expected
     assert queue_length(store) == {"queued": 0, "running": 0, "done": 1, "failed": 0}
+
+
+def test_an_object_whose_reading_was_given_up_may_come_again(store):
+    assert accept(store, "1.2", b"one", destinations=PACS)
+    failed = given_up(store)
+    assert not accept(store, "1.2", b"other bytes", destinations=PACS)
+    assert not accept(store, "1.2", b"one", destinations=PACS, read=False)
+    assert queue_length(store)["queued"] == 0
+    assert not accept(store, "1.2", b"one", destinations=PACS)
+    entry = claim(store, "reader", 60)
+    assert (entry.id, entry.attempts) == (failed.id, 1)
+    finish(store, entry, "reader", reading_of(entry))
+    assert _places(store, entry) == [
+        ("1.2", "pacs", "gsps", "waiting"),
+        ("1.2", "pacs", "sr", "waiting"),
+    ]
 
 
 def test_deliveries_of_what_was_read_before_are_made_at_once(store):

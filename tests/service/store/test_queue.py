@@ -20,6 +20,7 @@ from fractura.service.store.errors import (
 from fractura.service.store.open import close_store, open_store
 from fractura.service.store.queue import (
     ATTEMPTS,
+    GIVEN_UP,
     claim,
     entries,
     entry,
@@ -31,7 +32,7 @@ from fractura.service.store.queue import (
     release,
     submit,
 )
-from tests.service.store.examples import MODEL, finished, reading_of, submitted
+from tests.service.store.examples import MODEL, finished, given_up, reading_of, submitted
 
 
 def test_a_reading_goes_from_queued_to_done(store):
@@ -132,6 +133,38 @@ def test_what_ends_the_process_each_time_is_given_up(store):
     assert (given_up.state, given_up.error["type"]) == ("failed", "CrashedError")
     assert given_up.finished_at
     assert claim(store, "reader", 60) is None
+
+
+def test_what_was_given_up_is_tried_again_when_it_comes_again(store):
+    first = submitted(store, b"one")
+    failed = given_up(store)
+    assert (failed.id, failed.state, failed.error["type"]) == (first.id, "failed", GIVEN_UP)
+    store.images.delete(failed.sha256)
+    start = datetime.now(UTC)
+    sha256 = store.images.put(b"one")
+    again, is_fresh = submit(
+        store, sha256=sha256, frame=None, model=MODEL, is_dicom=False, who="another"
+    )
+    assert is_fresh
+    assert (again.id, again.state, again.attempts) == (first.id, "queued", 0)
+    assert (again.error, again.finished_at) == (None, None)
+    lines = [(line.who, line.action, line.detail) for line in audit_lines(store, start, 10)]
+    assert lines == [("another", "retry", GIVEN_UP), ("another", "submit", None)]
+    taken = claim(store, "reader", 60)
+    assert finish(store, taken, "reader", reading_of(taken))
+    assert submitted(store, b"one").state == "done"
+
+
+def test_what_was_given_up_waits_for_a_place_in_the_queue_as_all_do(settings):
+    limits = settings.limits.model_copy(update={"queued": 1})
+    store = open_store(settings.model_copy(update={"limits": limits}))
+    submitted(store, b"one")
+    given_up(store)
+    submitted(store, b"two")
+    with pytest.raises(QueueFullError):
+        submitted(store, b"one")
+    assert queue_length(store) == {"queued": 1, "running": 0, "done": 0, "failed": 1}
+    close_store(store)
 
 
 def test_a_full_queue_refuses_what_is_new_only(settings):

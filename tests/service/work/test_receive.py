@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fractura.dicom.network.received import receive
+from fractura.errors import SeveralFramesError
 from fractura.service.metrics import Metrics
 from fractura.service.settings import Destination, Limits, Node, Rule, Settings
 from fractura.service.store.audit import audit_lines
@@ -19,6 +20,7 @@ from fractura.service.store.queue import find, queue_length
 from fractura.service.work import receive as module
 from fractura.service.work.receive import Receiver
 from tests.dicom.results.material import radiograph
+from tests.service.store.examples import given_up
 
 MODEL = "fractura-s 2"
 NODE = Node(
@@ -80,6 +82,34 @@ def test_what_no_rule_reads_is_acknowledged_and_not_kept(
     assert receives.has("1.2.3.4")
     assert not any(queue_length(store).values())
     assert not store.images.has(sha256(radiograph(**changes)).hexdigest())
+
+
+def test_several_frames_are_refused_where_they_would_be_read(
+    store: Store, metrics: Metrics
+) -> None:
+    receives = receiver(store, metrics)
+    with pytest.raises(SeveralFramesError, match="it has 12 frames"):
+        receives.answer(came(NumberOfFrames=12))
+    assert not receives.has("1.2.3.4")
+    assert metrics.registry.get_sample_value("fractura_received_total", {"outcome": "refused"}) == 1
+    assert receives.answer(came(NumberOfFrames=12, BodyPartExamined="CHEST")) == "stored"
+    assert not any(queue_length(store).values())
+    assert receives.answer(came(NumberOfFrames=1, SOPInstanceUID="1.2.3.9")) == "stored"
+    assert queue_length(store)["queued"] == 1
+
+
+def test_an_object_whose_reading_was_given_up_is_read_when_it_is_sent_again(
+    store: Store, metrics: Metrics
+) -> None:
+    receives = receiver(store, metrics)
+    assert receives.accept(came()) == "stored"
+    failed = given_up(store)
+    assert receives.accept(came(PatientID="another one")) == "stored"
+    assert queue_length(store)["queued"] == 0
+    store.images.delete(failed.sha256)
+    assert receives.accept(came()) == "stored"
+    assert queue_length(store)["queued"] == 1
+    assert store.images.has(failed.sha256)
 
 
 @pytest.mark.parametrize(

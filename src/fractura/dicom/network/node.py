@@ -11,7 +11,7 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Literal, cast
 
-from pydicom import uid
+from pydicom import Dataset, uid
 from pynetdicom import AE, AllStoragePresentationContexts, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
@@ -58,6 +58,8 @@ the uncompressed, then the lossless, then the lossy ones."""
 _STATUS: dict[Outcome, int] = {"stored": 0x0000, "full": 0xA700, "refused": 0xC000}
 _PROCESSING_FAILURE = 0x0110
 _MISMATCH = 0xA900
+_COMMENT_LENGTH = 64
+"""Of an LO (PS3.5, 6.2)."""
 _REJECTED_TITLE = (1, 1, 3)
 """Permanently, by the user, because the calling title is not recognised (PS3.8, 9.3.4)."""
 _SECONDS_TO_ASK = 10.0
@@ -140,7 +142,8 @@ def start_node(options: NodeOptions, accept: Callable[[Received], Outcome]) -> R
         options: see there.
         accept: called, in several threads at once, with each object. Only after it has returned
             ``"stored"`` is the sender told of success; ``"full"`` answers 0xA700 (out of
-            resources), ``"refused"`` 0xC000, an exception 0x0110 (processing failure).
+            resources), ``"refused"`` or a LoadError 0xC000 (cannot understand), the latter with
+            its sentence as Error Comment, another exception 0x0110 (processing failure).
 
     Raises:
         NodeError: the address cannot be listened on, or the certificates cannot be used.
@@ -210,7 +213,7 @@ def _may_call(title: str, address: str, callers: tuple[Caller, ...]) -> bool:
     return any(title == caller.title and parsed in caller.network for caller in callers)
 
 
-def _store(event: Event, accept: Callable[[Received], Outcome]) -> int:
+def _store(event: Event, accept: Callable[[Received], Outcome]) -> int | Dataset:
     request = cast(C_STORE, event.request)
     buffer = request.DataSet
     assert isinstance(buffer, Buffer)
@@ -225,7 +228,7 @@ def _store(event: Event, accept: Callable[[Received], Outcome]) -> int:
 
 def _answer(
     event: Event, request: C_STORE, buffer: Buffer, accept: Callable[[Received], Outcome]
-) -> int:
+) -> int | Dataset:
     title, address = _who(event)
     if not buffer.is_whole:
         _log.warning("an object from %s found no room", address)
@@ -239,14 +242,22 @@ def _answer(
     )
     try:
         received = receive(data, calling_title=title, address=address)
+        if (received.sop_class_uid, received.sop_instance_uid) != (sop_class, sop_instance):
+            return _MISMATCH
+        outcome = accept(received)
     except LoadError as error:
         _log.warning("an object from %s was refused: %s", address, error)
-        return _STATUS["refused"]
-    if (received.sop_class_uid, received.sop_instance_uid) != (sop_class, sop_instance):
-        return _MISMATCH
-    outcome = accept(received)
+        return _refusal(str(error))
     _log.info("%s: %s", received.sop_instance_uid, outcome)
     return _STATUS[outcome]
+
+
+def _refusal(reason: str) -> Dataset:
+    """Status and Error Comment (PS3.7, C.4.2)."""
+    answer = Dataset()
+    answer.Status = _STATUS["refused"]
+    answer.ErrorComment = reason[:_COMMENT_LENGTH]
+    return answer
 
 
 def _forget(event: Event) -> None:

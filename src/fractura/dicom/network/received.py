@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
@@ -19,7 +20,7 @@ IMPLEMENTATION_VERSION = "FRACTURA"
 UID_PATTERN = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 _KEYWORDS = [
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
-    *("Modality", "BodyPartExamined", "ImageType", "Manufacturer"),
+    *("Modality", "BodyPartExamined", "ImageType", "Manufacturer", "NumberOfFrames"),
 ]
 _MAX_TEXT = 1024
 
@@ -34,6 +35,7 @@ class Received:
         modality, body_part: upper case; empty where the object does not say.
         image_type: the values of Image Type, upper case.
         manufacturer: of the device; empty where the object does not say.
+        frames: as it says; 1 where it does not, or what it says is no number.
         calling_title: the sender's application entity title; empty for an archive.
         address: the sender's.
     """
@@ -47,6 +49,7 @@ class Received:
     body_part: str
     image_type: tuple[str, ...]
     manufacturer: str
+    frames: int
     calling_title: str
     address: str
 
@@ -73,6 +76,7 @@ def receive(data: bytes, *, calling_title: str = "", address: str = "") -> Recei
             part.strip().upper() for part in _text(dataset, "ImageType").split("\\") if part
         ),
         manufacturer=_text(dataset, "Manufacturer"),
+        frames=_frames(dataset),
         calling_title=calling_title,
         address=address,
     )
@@ -101,12 +105,14 @@ def _uid(dataset: Dataset, keyword: str) -> str:
     return value
 
 
+def _frames(dataset: Dataset) -> int:
+    count = _value(dataset, "NumberOfFrames")
+    return max(1, int(count)) if isinstance(count, int) else 1
+
+
 def _text(dataset: Dataset, keyword: str) -> str:
     """The value, several joined by a backslash; empty where it is absent or damaged."""
-    try:
-        value = dataset.get(keyword)
-    except Exception:  # pydicom raises many types on damaged values
-        return ""
+    value = _value(dataset, keyword)
     if value is None:
         return ""
     parts = [value] if isinstance(value, str) else value
@@ -114,3 +120,11 @@ def _text(dataset: Dataset, keyword: str) -> str:
         return "\\".join(str(part) for part in parts)[:_MAX_TEXT].strip(" \0")
     except TypeError:
         return ""
+
+
+def _value(dataset: Dataset, keyword: str) -> Any:
+    """``None`` where it is absent or damaged."""
+    try:
+        return dataset.get(keyword)
+    except Exception:  # pydicom raises many types on damaged values
+        return None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from fractura.service.settings import ResultKind
 from fractura.service.store.audit import add_line
 from fractura.service.store.deliveries import make_deliveries
 from fractura.service.store.open import Store, insert_into, looking, writing
-from fractura.service.store.queue import enqueue, hold_image
-from fractura.service.store.tables import instances
+from fractura.service.store.queue import enqueue, hold_image, is_given_up
+from fractura.service.store.tables import instances, readings
 
 
 def accept_instance(
@@ -41,7 +41,8 @@ def accept_instance(
         read: whether it is to be read, and ``reason``, why or why not.
 
     Returns:
-        Whether it is new. The same object and model again change nothing.
+        Whether it is new. The same object and model again change nothing, unless their reading
+        was given up: then it is queued anew.
 
     Raises:
         QueueFullError, DiskFullError, ImageGoneError: as ``submit``.
@@ -64,12 +65,19 @@ def accept_instance(
             .on_conflict_do_nothing()
             .returning(instances.c.model)
         )
-        if inserted.first() is None:
+        is_new = inserted.first() is not None
+        if not is_new and not (read and _is_given_up(connection, sop_instance_uid, model, sha256)):
             return False
         if read:
             hold_image(store, connection, sha256)
             entry, _ = enqueue(
-                store, connection, sha256=sha256, frame=None, model=model, is_dicom=True
+                store,
+                connection,
+                sha256=sha256,
+                frame=None,
+                model=model,
+                is_dicom=True,
+                who=origin,
             )
             connection.execute(
                 instances.update().where(*_is(sop_instance_uid, model)).values(reading_id=entry.id)
@@ -78,7 +86,7 @@ def accept_instance(
                 make_deliveries(connection, entry.id)
         action = "submit" if read else "skip"
         add_line(connection, origin, action, sha256, model, detail=sop_instance_uid)
-    return True
+    return is_new
 
 
 def has_instance(store: Store, sop_instance_uid: str, model: str) -> bool:
@@ -86,6 +94,18 @@ def has_instance(store: Store, sop_instance_uid: str, model: str) -> bool:
     query = select(instances.c.model).where(*_is(sop_instance_uid, model))
     with looking(store) as connection:
         return connection.execute(query).first() is not None
+
+
+def is_instance_given_up(store: Store, sop_instance_uid: str, model: str, sha256: str) -> bool:
+    """Whether the object, with just these bytes, was taken on and its reading given up."""
+    with looking(store) as connection:
+        return _is_given_up(connection, sop_instance_uid, model, sha256)
+
+
+def _is_given_up(connection: Connection, sop_instance_uid: str, model: str, sha256: str) -> bool:
+    query = select(readings.c.error).join(instances, instances.c.reading_id == readings.c.id)
+    same = *_is(sop_instance_uid, model), instances.c.sha256 == sha256
+    return is_given_up(connection.scalar(query.where(*same)))
 
 
 def _is(sop_instance_uid: str, model: str) -> tuple[ColumnElement[bool], ...]:

@@ -25,6 +25,8 @@ from fractura.service.store.tables import Moment, images, plain, readings
 State = Literal["queued", "running", "done", "failed"]
 ATTEMPTS = 5
 """A file that ends the process each time it is read is given up after so many times."""
+GIVEN_UP = "CrashedError"
+"""The ``type`` of that failure; the file may not be to blame, so whoever sends it again may."""
 RETRY_AFTER = 10
 """Seconds after which one who met a full queue may ask again."""
 
@@ -64,7 +66,7 @@ def submit(
 
     Returns:
         The entry, and whether it is fresh. The same image, frame and model again give the entry
-        that is there, done or failed as it may be.
+        that is there, done or failed as it may be; one that was :data:`GIVEN_UP` is queued anew.
 
     Raises:
         QueueFullError: too many wait.
@@ -75,7 +77,7 @@ def submit(
     with writing(store) as connection:
         hold_image(store, connection, sha256)
         submitted = enqueue(
-            store, connection, sha256=sha256, frame=frame, model=model, is_dicom=is_dicom
+            store, connection, sha256=sha256, frame=frame, model=model, is_dicom=is_dicom, who=who
         )
         add_line(connection, who, "submit", sha256, model)
     return submitted
@@ -101,10 +103,11 @@ def enqueue(
     frame: int | None,
     model: str,
     is_dicom: bool,
+    who: str,
 ) -> tuple[Entry, bool]:
     """:func:`submit` within a transaction that holds the image."""
     found = _find(connection, sha256, frame, model)
-    if found:
+    if found and not is_given_up(found.error):
         return found, False
     waiting = select(readings.c.id).where(readings.c.state == "queued").limit(store.limits.queued)
     if connection.scalar(select(func.count()).select_from(waiting.subquery())) == (
@@ -114,22 +117,35 @@ def enqueue(
     if store.images.free_megabytes() < store.limits.free_megabytes:
         raise DiskFullError("the disk is almost full; nothing more is accepted")
     now = datetime.now(UTC)
-    connection.execute(
-        readings.insert().values(
-            id=uuid4().hex,
-            sha256=sha256,
-            frame=frame or 0,
-            model=model,
-            is_dicom=is_dicom,
-            state="queued",
-            attempts=0,
-            due_at=now,
-            created_at=now,
+    if found:
+        connection.execute(
+            readings.update()
+            .where(readings.c.id == found.id)
+            .values(state="queued", attempts=0, due_at=now, error=None, finished_at=None)
         )
-    )
+        add_line(connection, who, "retry", sha256, model, detail=GIVEN_UP)
+    else:
+        connection.execute(
+            readings.insert().values(
+                id=uuid4().hex,
+                sha256=sha256,
+                frame=frame or 0,
+                model=model,
+                is_dicom=is_dicom,
+                state="queued",
+                attempts=0,
+                due_at=now,
+                created_at=now,
+            )
+        )
     fresh = _find(connection, sha256, frame, model)
     assert fresh is not None
     return fresh, True
+
+
+def is_given_up(error: dict[str, str] | None) -> bool:
+    """Whether an entry failed with :data:`GIVEN_UP`."""
+    return error is not None and error["type"] == GIVEN_UP
 
 
 def claim(store: Store, worker: str, lease_seconds: float) -> Entry | None:
@@ -165,7 +181,7 @@ def claim(store: Store, worker: str, lease_seconds: float) -> Entry | None:
                 )
                 return _by_id(connection, row.id)
             error = {
-                "type": "CrashedError",
+                "type": GIVEN_UP,
                 "message": f"the image: the service ended {ATTEMPTS} times while it was read",
             }
             connection.execute(
@@ -173,7 +189,7 @@ def claim(store: Store, worker: str, lease_seconds: float) -> Entry | None:
                 .where(readings.c.id == row.id)
                 .values(state="failed", error=error, due_at=None, worker=None, finished_at=now)
             )
-            add_line(connection, worker, "fail", row.sha256, row.model, detail="CrashedError")
+            add_line(connection, worker, "fail", row.sha256, row.model, detail=GIVEN_UP)
 
 
 def extend(store: Store, entry: Entry, worker: str, lease_seconds: float) -> bool:

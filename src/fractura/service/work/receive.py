@@ -10,10 +10,11 @@ from hashlib import sha256
 from fractura.dicom.network.node import Outcome
 from fractura.dicom.network.received import Received
 from fractura.dicom.network.rules import Verdict, decide
+from fractura.errors import SeveralFramesError
 from fractura.service.metrics import Metrics
 from fractura.service.settings import Node, ResultKind
 from fractura.service.store.errors import DiskFullError, ImageGoneError, QueueFullError
-from fractura.service.store.instances import accept_instance, has_instance
+from fractura.service.store.instances import accept_instance, has_instance, is_instance_given_up
 from fractura.service.store.open import Store
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,22 @@ class Receiver:
     metrics: Metrics
     arrived: Callable[[], None]
 
+    def answer(self, received: Received) -> Outcome:
+        """:meth:`accept`, for a sender who can be told what certainly cannot be read.
+
+        Raises:
+            SeveralFramesError: the rules read it, but it has several frames.
+        """
+        if received.frames > 1 and decide(received, self.node.rules).read:
+            self.metrics.received.labels("refused").inc()
+            log.warning(
+                "object %s refused: it has %d frames", received.sop_instance_uid, received.frames
+            )
+            raise SeveralFramesError(
+                f"it has {received.frames} frames; send each as an image of its own"
+            )
+        return self.accept(received)
+
     def accept(self, received: Received) -> Outcome:
         """Write the object to disk, then its rows to the database.
 
@@ -48,11 +65,11 @@ class Receiver:
         return outcome
 
     def has(self, sop_instance_uid: str) -> bool:
-        """Whether the object came before."""
+        """Whether the object came before, whatever became of it."""
         return has_instance(self.store, sop_instance_uid, self.model)
 
     def _accept(self, received: Received) -> Outcome:
-        if self.has(received.sop_instance_uid):
+        if self.has(received.sop_instance_uid) and not self._was_given_up(received):
             return "stored"
         verdict = decide(received, self.node.rules)
         try:
@@ -63,6 +80,10 @@ class Receiver:
         log.info("object %s: %s", received.sop_instance_uid, verdict.reason)
         self.arrived()
         return "stored"
+
+    def _was_given_up(self, received: Received) -> bool:
+        digest = sha256(received.data).hexdigest()
+        return is_instance_given_up(self.store, received.sop_instance_uid, self.model, digest)
 
     def _store(self, received: Received, verdict: Verdict) -> None:
         data = received.data
