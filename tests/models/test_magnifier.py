@@ -20,9 +20,10 @@ from fractura.models.magnifier import (
     SHARE,
     SIDE,
     MagnifiedNetwork,
-    both_ways,
+    averaged,
     enlarged,
     load_first,
+    mirrored,
     seen_boxes,
     sides_of,
     suspicious,
@@ -78,11 +79,11 @@ def test_it_looks_at_the_highest_peaks() -> None:
 def test_only_looked_at_places_count() -> None:
     torch.manual_seed(0)
     network = MagnifiedNetwork(8).train()
-    assert not network.first.training
+    assert not network.first[0].training
     network.eval()
     images = torch.randn(2, 1, 96, 128)
     with torch.no_grad():
-        after, before = network(images), both_ways(network.first, images)
+        after, before = network(images), network.look(images)
     changed = after.scores != before.scores - BELOW
     assert changed.flatten(1).sum(1).tolist() == [PLACES, PLACES]
     mixed, logits = after.scores[changed].reshape(2, -1), before.scores[changed].reshape(2, -1)
@@ -100,31 +101,47 @@ def test_only_looked_at_places_count() -> None:
 
 def test_an_image_and_its_mirror_image_are_seen_alike() -> None:
     torch.manual_seed(1)
-    network = FractureNetwork(8).eval()
+    network = MagnifiedNetwork(8).eval()
     images = torch.randn(2, 1, 64, 96)
     with torch.no_grad():
-        one, other = both_ways(network, images), both_ways(network, images.flip(-1))
-    torch.testing.assert_close(one.scores, other.scores.flip(-1))
+        one, other = network.look(images), mirrored(network.look(images.flip(-1)), 96)
+    torch.testing.assert_close(one.scores, other.scores)
     torch.testing.assert_close(one.image, other.image)
     torch.testing.assert_close(one.regions, other.regions)
-    x_min, y_min, x_max, y_max = other.boxes.flip(2).unbind(-1)
-    torch.testing.assert_close(
-        one.boxes, torch.stack([96 - x_max, y_min, 96 - x_min, y_max], -1), rtol=1e-4, atol=1e-3
-    )
+    torch.testing.assert_close(one.boxes, other.boxes, rtol=1e-4, atol=1e-3)
 
 
-def test_it_stands_on_a_multi_task_run(tmp_path: Path) -> None:
-    source = FractureNetwork(8)
-    save_file(source.state_dict(), tmp_path / "weights.safetensors")
-    network = MagnifiedNetwork(8)
-    load_first(network, str(tmp_path / "weights.safetensors"))
+def test_first_networks_take_turns_with_the_mirror_image() -> None:
+    torch.manual_seed(2)
+    network = MagnifiedNetwork(8, members=2, both_ways=False).eval()
+    images = torch.randn(1, 1, 64, 96)
+    with torch.no_grad():
+        one = network.first[0](images)
+        other = mirrored(network.first[1](images.flip(-1)), 96)
+        both = network.look(images)
+    torch.testing.assert_close(both.image, (one.image + other.image) / 2)
+    torch.testing.assert_close(both.scores, (one.scores + other.scores) / 2)
+    assert torch.equal(both.embedding, one.embedding)
+    shares = torch.stack([one.scores, other.scores]).sigmoid()[..., None]
+    boxes = (torch.stack([one.boxes, other.boxes]) * shares).sum(0) / shares.sum(0)
+    torch.testing.assert_close(both.boxes, boxes)
+    three = averaged([one, one, one])
+    torch.testing.assert_close(three.boxes, one.boxes)
+    torch.testing.assert_close(three.scores, one.scores)
+
+
+def test_it_stands_on_multi_task_runs(tmp_path: Path) -> None:
+    sources = [FractureNetwork(8).eval() for _ in range(2)]
+    paths = [str(tmp_path / f"{number}.safetensors") for number in range(2)]
+    for source, path in zip(sources, paths, strict=True):
+        save_file(source.state_dict(), path)
+    network = MagnifiedNetwork(8, members=2)
+    load_first(network, paths)
     image = torch.randn(1, 1, 64, 64)
-    source.eval()
     network.eval()
-    assert torch.equal(network.first(image).scores, source(image).scores)
-    assert torch.equal(network.magnifier.early(image), source.early(image))
-    with pytest.raises(FracturaError, match=r"set model.pretrained to that run's weights"):
-        load_first(network, "default")
+    for member, source in zip(network.first, sources, strict=True):
+        assert torch.equal(member(image).scores, source(image).scores)
+    assert torch.equal(network.magnifier.early(image), sources[0].early(image))
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(FracturaError, match="does not fit the first network"):
-        load_first(network, str(tmp_path / "other.safetensors"))
+    with pytest.raises(FracturaError, match="does not fit a first network"):
+        load_first(network, [paths[0], str(tmp_path / "other.safetensors")])

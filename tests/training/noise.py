@@ -80,7 +80,7 @@ MULTI_TASK = recipe(
 
 MAGNIFIED = recipe(
     task="multi-task",
-    model={"name": "fractura-magnified", "channels": 8},
+    model={"name": "fractura-magnified", "channels": 8, "first": ["-"], "pretrained": "none"},
     data={"fit": {"long_side": 64, "multiple": 32}},
     frozen={"epochs": 1},
     loop={"average": 0.5},

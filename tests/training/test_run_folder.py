@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from fractura.datasets.storage import read_manifest
 from fractura.errors import FracturaError
 from fractura.reading.trained_on import trained_on
 from fractura.training.finish import provenance, unseen
+from fractura.training.recipe import Architecture
 from fractura.training.run_folder import all_trained, trained_before, write_json
 
 from .noise import MAGNIFIED, MULTI_TASK, run, write_noise
@@ -22,12 +25,26 @@ def test_a_run_on_top_of_another_has_seen_what_that_saw(tmp_path: Path) -> None:
     split = {**first.split, "train": [records[3].id, records[0].id]}
     write_json(first.folder / "split.json", split)
     weights = str(first.folder / "weights.safetensors")
-    model = MAGNIFIED.model.model_copy(update={"pretrained": weights})
+    model = MAGNIFIED.model.model_copy(
+        update={"first": (weights, weights), "pretrained": "default"}
+    )
     second = run(MAGNIFIED.model_copy(update={"model": model}), manifest, tmp_path / "second")
-    assert trained_before(weights) == sorted([records[0].id, records[3].id])
+    assert trained_before(model) == sorted([records[0].id, records[3].id])
     assert all_trained(second) == {records[0].id, records[3].id, *second.split["train"]}
     assert trained_on(provenance(second)) == all_trained(second)
-    assert trained_before("default") == trained_before(str(tmp_path / "weights.safetensors")) == []
+    assert provenance(second)["started_from"] == "first, first"
+    known = load_file(second.folder / "weights.safetensors")
+    for name, tensor in load_file(weights).items():
+        assert torch.equal(known[f"first.0.{name}"], tensor)
+        assert torch.equal(known[f"first.1.{name}"], tensor)
+    elsewhere = Architecture(name="fractura", pretrained=str(tmp_path / "weights.safetensors"))
+    assert trained_before(elsewhere) == trained_before(Architecture(name="fractura")) == []
+
+
+def test_a_second_look_needs_runs_to_stand_on(tmp_path: Path) -> None:
+    model = MAGNIFIED.model.model_copy(update={"first": ()})
+    with pytest.raises(FracturaError, match=r"--set model.first=\[runs/multi-task/weights"):
+        run(MAGNIFIED.model_copy(update={"model": model}), write_noise(tmp_path), tmp_path / "run")
 
 
 def test_only_groups_that_no_run_has_seen_calibrate(tmp_path: Path) -> None:

@@ -28,8 +28,10 @@ def export(
         ),
     ],
     format: Annotated[
-        Literal["onnx", "openvino", "int8"],
-        typer.Option(help="int8 is ONNX with 8-bit weights and activations."),
+        Literal["onnx", "fp16", "int8", "openvino"],
+        typer.Option(
+            help="fp16 is ONNX with 16-bit weights, int8 with 8-bit weights and activations."
+        ),
     ] = "onnx",
     version: Annotated[
         str, typer.Option(metavar="TEXT", help="Version of the model, shown in its readings.")
@@ -50,16 +52,17 @@ def export(
     """Write a trained model as one file, with preprocessing and calibration inside.
 
     The file is run on the validation radiographs first. One that does not answer like the
-    trained network, or an int8 file that loses accuracy, is not written.
+    trained network, or an fp16 or int8 file that loses accuracy, is not written.
 
     \b
     fractura export runs/binary-fracture --out wrist.onnx
     fractura export runs/binary-fracture --out wrist.xml --format openvino
+    fractura export runs/multi-task --out half-the-size.onnx --format fp16
     fractura export runs/binary-fracture --out wrist-int8.onnx --format int8
     fractura detect --model wrist.onnx wrist.png
     """
     try:
-        from fractura.training.export import write_int8, write_onnx, write_openvino
+        from fractura.training.export import write_fp16, write_int8, write_onnx, write_openvino
     except ImportError as error:
         raise WrongUsageError('exporting needs PyTorch: pip install "fractura[train]"') from error
     from fractura.training.export.examples import Validation
@@ -72,7 +75,12 @@ def export(
     examples = Validation(trained, manifest, radiographs)
     network = load_network(trained)
     description = describe_run(trained, manifest, version)
-    write = {"onnx": write_onnx, "openvino": write_openvino, "int8": write_int8}[format]
+    write = {
+        "onnx": write_onnx,
+        "fp16": write_fp16,
+        "int8": write_int8,
+        "openvino": write_openvino,
+    }[format]
     _show(write(network, description, out, examples), "torch" if format == "onnx" else "onnx")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 from torchvision.ops import roi_align
 
-from fractura.errors import FracturaError
 from fractura.models.network import FractureNetwork, NetworkOutput
 from fractura.models.pretrained import fits, read_weights, unfit
 
@@ -90,20 +89,29 @@ class Magnifier(nn.Module):
 
 
 class MagnifiedNetwork(nn.Module):
-    """The multi-task network and, at its most suspicious places, a :class:`Magnifier`.
+    """Multi-task networks and, at their most suspicious places, a :class:`Magnifier`.
 
     A second stage that cuts out and judges what a first one proposes is Fast R-CNN's (Girshick
     2015, arXiv 1504.08083); here it sees the image's pixels, enlarged to one size, not features,
-    because most fractures are small. The first network sees each image and its mirror image. Input
-    and output are the first network's. Of the scores, those
+    because most fractures are small. Input and output are a first network's. Of the scores, those
     of looked-at places are the weighted sum of both logits and all others lie far behind. The
-    evidence that is shown is no class-activation map but the first network's centre heat map,
+    evidence that is shown is no class-activation map but the first networks' centre heat map,
     sharpened, ``[B, H/8, W/8]``: it points at fractures far better.
     """
 
-    def __init__(self, channels: int = 64) -> None:
+    def __init__(self, channels: int = 64, members: int = 1, both_ways: bool = True) -> None:
+        """Build it untrained.
+
+        Args:
+            channels: width of the first networks' feature pyramids and heads.
+            members: number of first networks, whose answers are averaged (an ensemble).
+            both_ways: each of them sees every image and its mirror image; without it, they take
+                turns: the second, fourth, … see the mirror image alone.
+        """
         super().__init__()
-        self.first = FractureNetwork(channels).requires_grad_(False)
+        self.first = nn.ModuleList(FractureNetwork(channels) for _ in range(members))
+        self.first.requires_grad_(False)
+        self.both_ways = both_ways
         self.magnifier = Magnifier()
 
     def train(self, mode: bool = True) -> MagnifiedNetwork:
@@ -112,7 +120,7 @@ class MagnifiedNetwork(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> NetworkOutput:
-        output = both_ways(self.first, images)
+        output = self.look(images)
         logits, cells = suspicious(output.scores)
         index = cells[:, :, None].expand(-1, -1, 4)
         all_boxes = output.boxes.flatten(1, 2)
@@ -131,6 +139,16 @@ class MagnifiedNetwork(nn.Module):
             evidence=HEAT_SHARPNESS * output.scores,
         )
 
+    def look(self, images: Tensor) -> NetworkOutput:
+        """What the first networks say of images ``[B, 1, H, W]``, averaged."""
+        views = []
+        for number, member in enumerate(self.first):
+            if self.both_ways or number % 2 == 0:
+                views.append(member(images))
+            if self.both_ways or number % 2 == 1:
+                views.append(mirrored(member(images.flip(-1)), images.shape[-1]))
+        return averaged(views)
+
     def freeze(self, frozen: bool) -> None:
         """Train the new layers of the magnifier alone, or all of it."""
         for part in (self.magnifier.early, self.magnifier.stride_8, self.magnifier.stride_16):
@@ -144,28 +162,28 @@ class MagnifiedNetwork(nn.Module):
         return [*stages, [item for item in own.parameters() if id(item) not in known]]
 
 
-def both_ways(network: nn.Module, images: Tensor) -> NetworkOutput:
-    """What a network says of images ``[B, 1, H, W]`` and their mirror images, averaged.
-
-    Boxes count by the scores of both. The embedding is that of the images alone.
-    """
-    output = cast(NetworkOutput, network(torch.cat([images, images.flip(-1)])))
-    count = images.shape[0]
-    plain = NetworkOutput(*(part[:count] for part in output))
-    turned = NetworkOutput(*(part[count:] for part in output))
-    turned_scores = turned.scores.flip(-1)
-    turned_boxes = turned.boxes.flip(2)
-    x_min, y_min, x_max, y_max = turned_boxes.unbind(-1)
-    width = images.shape[-1]
-    back = torch.stack([width - x_max, y_min, width - x_min, y_max], -1)
-    share = torch.sigmoid(turned_scores) / (
-        torch.sigmoid(plain.scores) + torch.sigmoid(turned_scores)
+def mirrored(output: NetworkOutput, width: int) -> NetworkOutput:
+    """What was said of mirror images of this width, turned back."""
+    x_min, y_min, x_max, y_max = output.boxes.flip(2).unbind(-1)
+    return output._replace(
+        scores=output.scores.flip(-1),
+        boxes=torch.stack([width - x_max, y_min, width - x_min, y_max], -1),
     )
-    return plain._replace(
-        scores=(plain.scores + turned_scores) / 2,
-        boxes=plain.boxes + share[..., None] * (back - plain.boxes),
-        image=(plain.image + turned.image) / 2,
-        regions=(plain.regions + turned.regions) / 2,
+
+
+def averaged(views: Sequence[NetworkOutput]) -> NetworkOutput:
+    """The mean of several answers to the same images.
+
+    Boxes count by their scores. Evidence and embedding are those of the first answer.
+    """
+    scores = torch.stack([view.scores for view in views])
+    weights = torch.sigmoid(scores)
+    shares = (weights / weights.sum(0))[..., None]
+    return views[0]._replace(
+        scores=scores.mean(0),
+        boxes=(torch.stack([view.boxes for view in views]) * shares).sum(0),
+        image=torch.stack([view.image for view in views]).mean(0),
+        regions=torch.stack([view.regions for view in views]).mean(0),
     )
 
 
@@ -220,25 +238,21 @@ def sides_of(boxes: Tensor, truths: Tensor) -> Tensor:
     return torch.cat([apart / unit, (sizes / unit).log()], 1) * _STEP
 
 
-def load_first(network: MagnifiedNetwork, pretrained: str) -> None:
-    """Fill the first network from a multi-task run's weights, and start the magnifier from them.
+def load_first(network: MagnifiedNetwork, runs: Sequence[str]) -> None:
+    """Fill the first networks from multi-task runs' weights, and start the magnifier from them.
 
     Args:
-        network: to fill.
-        pretrained: path of the run's ``weights.safetensors``.
+        network: to fill; has as many members as there are runs.
+        runs: path of each run's ``weights.safetensors``.
 
     Raises:
-        FracturaError: there are none, or they are another network's.
+        FracturaError: a file is missing or holds another network's weights.
     """
-    if pretrained == "default":
-        raise FracturaError(
-            "the second look is trained on top of a multi-task run; set model.pretrained to that "
-            "run's weights.safetensors"
-        )
-    tensors = read_weights(Path(pretrained))
-    if not fits(network.first, tensors):
-        raise unfit(Path(pretrained), "the first network of fractura-magnified", tensors)
-    network.first.load_state_dict(tensors)
+    for member, run in zip(network.first, runs, strict=True):
+        tensors = read_weights(Path(run))
+        if not fits(member, tensors):
+            raise unfit(Path(run), "a first network of fractura-magnified", tensors)
+        member.load_state_dict(tensors)
     for part in ("early", "stride_8", "stride_16"):
-        own, theirs = getattr(network.magnifier, part), getattr(network.first, part)
+        own, theirs = getattr(network.magnifier, part), getattr(network.first[0], part)
         own.load_state_dict(theirs.state_dict())

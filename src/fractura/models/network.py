@@ -162,7 +162,9 @@ def fold_batch_norm(module: nn.Module) -> None:
         for index in range(len(sequence) - 1):
             convolution, norm = sequence[index], sequence[index + 1]
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                sequence[index] = fuse_conv_bn_eval(convolution, norm)
+                fused = fuse_conv_bn_eval(convolution, norm)
+                fused.requires_grad_(convolution.weight.requires_grad)
+                sequence[index] = fused
                 sequence[index + 1] = nn.Identity()
 
 

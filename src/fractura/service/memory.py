@@ -7,7 +7,7 @@ import sys
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _ARENAS = 2
-_MAPPED_BYTES = 2**17
+_MAPPED_BYTES = 2**20
 
 
 def return_freed_memory() -> None:

@@ -105,7 +105,7 @@ def begin_folder(
         "versions": versions(),
         "revision": revision(),
         "begun": before.info["begun"] if before else _now(),
-        "trained_before": trained_before(recipe.model.pretrained),
+        "trained_before": trained_before(recipe.model),
     }
     write_json(out / INFO, info)
 

@@ -22,7 +22,7 @@ from fractura.training.calibrate import (
 )
 from fractura.training.export.foreign import remember
 from fractura.training.figures import true_classes
-from fractura.training.run_folder import Run, all_trained, load_network
+from fractura.training.run_folder import Run, all_trained, load_network, started_from
 from fractura.training.score import read_all, records_of
 from fractura.training.tasks.learner import Raw
 
@@ -95,13 +95,14 @@ def fit_to(
 
 def provenance(run: Run) -> dict[str, object]:
     """Where a model comes from; names no path of the machine."""
-    pretrained = Path(run.recipe.model.pretrained).stem
+    model = run.recipe.model
     recipe = run.recipe.model_dump(mode="json")
-    recipe["model"]["pretrained"] = pretrained
+    recipe["model"]["pretrained"] = Path(model.pretrained).stem
+    recipe["model"]["first"] = [Path(path).parent.name for path in model.first]
     return {
         "data": ", ".join(run.info["sources"]),
         "data_licences": run.info["licences"],
-        "started_from": pretrained,
+        "started_from": started_from(model),
         "manifest": run.info["manifest"]["hash"],
         "images": run.info["counts"],
         KEY: pack(all_trained(run)),

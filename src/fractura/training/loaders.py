@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import lightning
 
 from fractura.errors import FracturaError
-from fractura.training.data.batch import Label
-from fractura.training.data.loader import training_loader, whole_loader
-from fractura.training.data.plan import Plan
-from fractura.training.data.store import Store
+from fractura.training.data.loader import whole_loader
 from fractura.training.material import Material
 from fractura.training.recipe import Recipe
+from fractura.training.tasks.learner import EpochLoader
 
 
 class Loaders(lightning.LightningDataModule):
@@ -21,15 +18,13 @@ class Loaders(lightning.LightningDataModule):
 
     def __init__(
         self,
-        store: Store,
-        labels: Sequence[Label],
+        training: EpochLoader,
         material: Material,
         recipe: Recipe,
         workers: int,
     ) -> None:
         super().__init__()
-        self.store = store
-        self.plan = Plan(labels, store, recipe)
+        self.training = training
         self.validation = [record for part in material.sets.values() for record in part]
         self.recipe = recipe
         self.workers = workers
@@ -37,14 +32,8 @@ class Loaders(lightning.LightningDataModule):
     def train_dataloader(self) -> Any:
         trainer = self.trainer
         assert trainer is not None
-        return training_loader(
-            self.store,
-            self.plan,
-            trainer.current_epoch,
-            self.recipe,
-            self.workers,
-            trainer.global_rank,
-            trainer.world_size,
+        return self.training(
+            trainer.current_epoch, self.workers, trainer.global_rank, trainer.world_size
         )
 
     def val_dataloader(self) -> Any:

@@ -33,12 +33,16 @@ class Architecture(Part):
 
     Attributes:
         name: see ``fractura models --architectures``: ``custom-cnn``, ``monai-densenet121``, any
-            timm model, torchvision's detectors, or ``fractura`` (the multi-task network).
+            timm model, torchvision's detectors, ``fractura`` (the multi-task network), or
+            ``fractura-magnified`` (a second look on top of it).
         pretrained: ``default`` takes what the library downloads, ``none`` starts from nothing, a
             path is a safetensors file.
         dropout: before the last layer of a classifier.
         channels: width of the multi-task network's feature pyramid and heads.
         freeze_stem: the multi-task network's layers up to stride 4 never train.
+        first: ``weights.safetensors`` of the multi-task runs on which ``fractura-magnified``
+            stands; of several, the answers are averaged.
+        both_ways: each of these sees every image and its mirror image; without it, they take turns.
     """
 
     name: str
@@ -46,6 +50,8 @@ class Architecture(Part):
     dropout: Fraction = 0.3
     channels: Positive = 64
     freeze_stem: bool = True
+    first: tuple[str, ...] = ()
+    both_ways: bool = True
 
 
 class Data(Part):

@@ -97,7 +97,8 @@ def _train(
             material.sets,
         )
         labels = labels_of(kept, recipe, material.classes)
-        loaders = Loaders(store, labels, material, recipe, machine.workers)
+        training = chosen.training(network, store, labels, recipe)
+        loaders = Loaders(training, material, recipe, machine.workers)
         if first:
             begin_folder(out, recipe, manifest, material, kept, network, before)
             for logger in trainer.loggers:

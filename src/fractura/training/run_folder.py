@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fractura.errors import FracturaError
 from fractura.imaging.save import write_whole
-from fractura.training.recipe import Recipe, read_recipe, recipe_yaml
+from fractura.training.recipe import Architecture, Recipe, read_recipe, recipe_yaml
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,17 +86,19 @@ def load_network(run: Run) -> nn.Module:
     return network.eval()
 
 
-def trained_before(pretrained: str) -> list[str]:
-    """Ids of the records that weights to start from were trained on, if another run made them.
+def started_from(model: Architecture) -> str:
+    """What a network started from: runs by their folders' names, files by their own."""
+    runs = [Path(run).parent.name for run in model.first]
+    return ", ".join(runs) or Path(model.pretrained).stem
 
-    Args:
-        pretrained: of the recipe; ``weights.safetensors`` of a run, or anything else.
-    """
-    folder = Path(pretrained).parent
-    if Path(pretrained).name != WEIGHTS or not (folder / SPLIT).is_file():
-        return []
-    run = read_run(folder)
-    return sorted(all_trained(run))
+
+def trained_before(model: Architecture) -> list[str]:
+    """Ids of the records on which the weights to start from were trained, in other runs."""
+    found: set[str] = set()
+    for path in map(Path, (model.pretrained, *model.first)):
+        if path.name == WEIGHTS and (path.parent / SPLIT).is_file():
+            found |= all_trained(read_run(path.parent))
+    return sorted(found)
 
 
 def all_trained(run: Run) -> set[str]:

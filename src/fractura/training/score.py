@@ -32,7 +32,7 @@ from fractura.training.data.loader import whole_loader
 from fractura.training.figures import box_matches, probabilities, true_classes
 from fractura.training.labels import of_classes, usable
 from fractura.training.recipe import Recipe
-from fractura.training.run_folder import PREDICTIONS, SCORECARD, Run, load_network
+from fractura.training.run_folder import PREDICTIONS, SCORECARD, Run, load_network, started_from
 from fractura.training.tasks import learner
 from fractura.training.tasks.learner import Raw
 
@@ -146,7 +146,7 @@ def _cost(run: Run, network: nn.Module) -> Cost:
         epochs=run.info.get("epochs"),
         images_per_second=run.info.get("images_per_second"),
         input_side=run.recipe.data.fit.long_side,
-        started_from=Path(run.recipe.model.pretrained).stem,
+        started_from=started_from(run.recipe.model),
     )
 
 

@@ -17,7 +17,8 @@ from torch.nn.functional import one_hot
 
 from fractura.errors import FracturaError
 from fractura.reading.model import Model
-from fractura.training.export import write, write_int8, write_onnx, write_openvino
+from fractura.training.export import write, write_fp16, write_int8, write_onnx, write_openvino
+from fractura.training.export.half import SMALLEST, SUFFIX, store_in_half
 from fractura.training.export.measure import Example
 from fractura.training.export.parity import ParityError, _detections
 
@@ -130,6 +131,45 @@ def test_int8_keeps_the_order_of_fractures_and_is_smaller(
         model.embed(shown[0].images).shape
         == separating(torch.zeros(1, 1, 64, 64)).embedding[0].shape
     )
+
+
+def test_fp16_is_half_as_large_and_answers_alike(separating: nn.Module, tmp_path: Path) -> None:
+    shown = examples(64, 12)
+    large = write_onnx(separating, DESCRIPTION, tmp_path / "large.onnx", shown)
+    small = write_fp16(separating, DESCRIPTION, tmp_path / "small.onnx", shown)
+    assert small.megabytes < 0.56 * large.megabytes
+    assert small.measured.figures == large.measured.figures == {"AUROC": 1.0}
+    before, after = Model(tmp_path / "large.onnx"), Model(tmp_path / "small.onnx")
+    assert after.description == DESCRIPTION
+    for one in shown:
+        np.testing.assert_allclose(
+            after.logits(one.images), before.logits(one.images), rtol=0.01, atol=0.01
+        )
+    stored = {
+        item.name: to_array(item) for item in onnx.load(tmp_path / "small.onnx").graph.initializer
+    }
+    for item in onnx.load(tmp_path / "large.onnx").graph.initializer:
+        values = to_array(item)
+        if values.dtype == np.float32 and values.size >= SMALLEST:
+            np.testing.assert_array_equal(stored[item.name + SUFFIX], values.astype(np.float16))
+        else:
+            np.testing.assert_array_equal(stored[item.name], values)
+
+
+def test_fp16_leaves_what_it_cannot_hold(separating: nn.Module, tmp_path: Path) -> None:
+    shown = examples(64, 2)
+    write_onnx(separating, DESCRIPTION, tmp_path / "large.onnx", shown)
+    model = onnx.load(tmp_path / "large.onnx")
+    item = max(model.graph.initializer, key=lambda item: to_array(item).size)
+    values = to_array(item).copy()
+    values.flat[0] = 1e6
+    item.CopyFrom(from_array(values, item.name))
+    onnx.save(model, tmp_path / "large.onnx")
+    store_in_half(tmp_path / "large.onnx", tmp_path / "small.onnx")
+    stored = {
+        item.name: to_array(item) for item in onnx.load(tmp_path / "small.onnx").graph.initializer
+    }
+    np.testing.assert_array_equal(stored[item.name], values)
 
 
 def test_int8_of_three_classes_is_judged_by_accuracy(tmp_path: Path) -> None:

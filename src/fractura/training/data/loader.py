@@ -48,16 +48,27 @@ def training_loader(
     Raises:
         FracturaError: there are fewer images in a batch than processes.
     """
-    batches = plan.epoch(epoch)
+    own: Any = parts_of(plan.epoch(epoch), rank, world)
+    return DataLoader(
+        Epoch(store, plan, epoch, recipe),
+        batch_sampler=own,
+        collate_fn=collate,
+        **how_to_load(workers),
+    )
+
+
+def parts_of(batches: Sequence[Sequence[Any]], rank: int, world: int) -> list[Sequence[Any]]:
+    """What process ``rank`` of ``world`` reads of each batch.
+
+    Raises:
+        FracturaError: there are fewer items in a batch than processes.
+    """
     if len(batches[0]) < world:
         raise FracturaError(
             f"a batch of {len(batches[0])} cannot be shared by {world} processes; take fewer"
             " processes or a larger loop.batch"
         )
-    own: Any = [batch[rank::world] for batch in batches]
-    return DataLoader(
-        Epoch(store, plan, epoch, recipe), batch_sampler=own, collate_fn=collate, **_how(workers)
-    )
+    return [batch[rank::world] for batch in batches]
 
 
 class Whole(NamedTuple):
@@ -115,7 +126,7 @@ def whole_loader(
     own = list(range(rank, len(records), world))
     batches: Any = [own[start : start + batch] for start in range(0, len(own), batch)]
     wholes = _Wholes(tuple(records), parameters)
-    return _WholeLoader(wholes, batch_sampler=batches, collate_fn=list, **_how(workers))
+    return _WholeLoader(wholes, batch_sampler=batches, collate_fn=list, **how_to_load(workers))
 
 
 class _WholeLoader(DataLoader[Any]):
@@ -141,7 +152,8 @@ class _Wholes(Dataset[Any]):
             return str(error)
 
 
-def _how(workers: int) -> dict[str, Any]:
+def how_to_load(workers: int) -> dict[str, Any]:
+    """Arguments of every ``DataLoader`` here."""
     return {
         "num_workers": workers,
         "pin_memory": torch.cuda.is_available(),

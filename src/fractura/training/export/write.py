@@ -1,8 +1,8 @@
-"""Write a network as ONNX, OpenVINO or int8: whole and checked, or not at all."""
+"""Write a network as ONNX, OpenVINO, fp16 or int8: whole and checked, or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ from fractura.training.export.convert import (
     export_detector,
     export_onnx,
 )
+from fractura.training.export.half import store_in_half
 from fractura.training.export.measure import Example, Measured, measure
 from fractura.training.export.parity import Parity, check_parity, torch_outputs
 from fractura.training.export.quantise import quantise
@@ -34,7 +35,7 @@ COMPARED = 16
 CALIBRATED = 128
 """Radiographs that set the ranges of int8."""
 LARGEST_LOSS = {"AUROC": 0.01, "accuracy": 0.01, "AP50": 0.03}
-"""What an int8 file may lose of each figure against float32."""
+"""What an fp16 or int8 file may lose of each figure against float32."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Exported:
     Attributes:
         path: the file; an OpenVINO model's weights lie beside it, ending in ``.bin``.
         megabytes: of all its files.
-        parity: with torch; of an int8 file, that of the float32 file from which it was made.
+        parity: with torch; of an fp16 or int8 file, that of the float32 file it was made from.
         measured: beside torch for ONNX, beside float32 ONNX for the others; one thread.
     """
 
@@ -117,13 +118,37 @@ def write_int8(
         FracturaError: a figure falls by more than :data:`LARGEST_LOSS`, or the examples do not
             tell.
     """
-    with _draft(network, description, examples) as (draft, parity):
-        small = draft.with_name("int8.onnx")
+
+    def shrink(draft: Path, small: Path) -> None:
         quantise(draft, small, _images(examples, CALIBRATED))
         describe(small, description)
+
+    return _write_smaller(network, description, out, examples, shrink)
+
+
+def write_fp16(
+    network: nn.Module, description: ModelDescription, out: Path, examples: Iterable[Example]
+) -> Exported:
+    """Write an ONNX file whose weights are stored in 16 bits.
+
+    Arguments and errors as in :func:`write_int8`.
+    """
+    return _write_smaller(network, description, out, examples, store_in_half)
+
+
+def _write_smaller(
+    network: nn.Module,
+    description: ModelDescription,
+    out: Path,
+    examples: Iterable[Example],
+    shrink: Callable[[Path, Path], None],
+) -> Exported:
+    with _draft(network, description, examples) as (draft, parity):
+        small = draft.with_name("small.onnx")
+        shrink(draft, small)
         after, before = Model(small, 1), Model(draft, 1)
         measured = measure(after.outputs, before.outputs, description, examples)
-        _check_loss(measured, description)
+        _check_loss(measured, description, out)
         _place(small, out)
     return Exported(out, _megabytes(out), parity, measured)
 
@@ -149,19 +174,19 @@ def _images(examples: Iterable[Example], number: int) -> Iterator[Any]:
     return (example.images for example in islice(examples, number))
 
 
-def _check_loss(measured: Measured, description: ModelDescription) -> None:
+def _check_loss(measured: Measured, description: ModelDescription, out: Path) -> None:
     if not measured.figures_before:
         raise FracturaError(
-            f"int8 of {description.name} cannot be judged: the radiographs are all of one class; "
-            "give others, or export as onnx"
+            f"whether {out} is as accurate as float32 cannot be judged: the radiographs are all of "
+            "one class; give others, or export as onnx"
         )
     for name, before in measured.figures_before.items():
         after = measured.figures[name]
         if not after >= before - LARGEST_LOSS[name]:
             raise FracturaError(
-                f"int8 takes {name} of {description.name} from {before:.3f} to {after:.3f} on "
-                f"{measured.radiographs} radiographs, more than {LARGEST_LOSS[name]}; nothing was "
-                "written, export as onnx or openvino"
+                f"this format takes {name} of {description.name} from {before:.3f} to {after:.3f} "
+                f"on {measured.radiographs} radiographs, more than {LARGEST_LOSS[name]}; nothing "
+                "was written, export as onnx or openvino"
             )
 
 

@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from fractura.errors import FracturaError
-from fractura.training.data.batch import Batch
-from fractura.training.data.loader import Whole
+from fractura.training.data.batch import Label
+from fractura.training.data.loader import Whole, training_loader
+from fractura.training.data.plan import Plan
+from fractura.training.data.store import Store
 from fractura.training.recipe import Recipe, Task
 
 
@@ -34,6 +37,23 @@ class Raw(NamedTuple):
     truths: NDArray[np.float32]
 
 
+EpochLoader = Callable[[int, int, int, int], DataLoader[Any]]
+"""The batches of an epoch; takes its number, how many workers help, and rank and number of the
+processes that train together."""
+
+
+def whole_images(
+    network: nn.Module, store: Store, labels: Sequence[Label], recipe: Recipe
+) -> EpochLoader:
+    """Batches of augmented images, :class:`fractura.training.data.batch.Batch`."""
+    plan = Plan(labels, store, recipe)
+
+    def load(epoch: int, workers: int, rank: int, world: int) -> DataLoader[Any]:
+        return training_loader(store, plan, epoch, recipe, workers, rank, world)
+
+    return load
+
+
 NO_BOXES = np.zeros((0, 4), np.float32)
 NO_LOGITS = np.zeros(0)
 
@@ -45,17 +65,20 @@ class Learner:
     Attributes:
         tasks: that it can do.
         build: a new network of a recipe, for so many classes.
-        losses: the terms to minimise; takes the network, a batch, the recipe and the classes'
-            weights ``[C]``.
+        losses: the terms to minimise; takes the network, a batch of what ``training`` loads, the
+            recipe and the classes' weights ``[C]``.
         read: raw answers to fitted radiographs.
         monitor: the figure that chooses the best epoch, larger being better, by task.
+        training: how the network, which may choose what it is shown, loads the images of a store
+            with these labels.
     """
 
     tasks: tuple[Task, ...]
     build: Callable[[Recipe, int], nn.Module]
-    losses: Callable[[Any, Batch, Recipe, Tensor], dict[str, Tensor]]
+    losses: Callable[[Any, Any, Recipe, Tensor], dict[str, Tensor]]
     read: Callable[[Any, Sequence[Whole]], list[Raw]]
     monitor: Callable[[Task], str]
+    training: Callable[[Any, Store, Sequence[Label], Recipe], EpochLoader] = whole_images
 
     def refusal(self, recipe: Recipe) -> FracturaError:
         """Why this kind of network cannot do the recipe's task."""

@@ -1,80 +1,115 @@
-"""The second look: a magnifier on top of a multi-task network that is trained already."""
+"""The second look: a magnifier on top of multi-task networks that are trained already."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import sys
+from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
-from torchvision.ops import box_iou, generalized_box_iou_loss
+from torch.utils.data import DataLoader
+from torchvision.ops import generalized_box_iou_loss
 
+from fractura.errors import FracturaError
+from fractura.imaging.fit import FitParameters, fit
 from fractura.models.magnifier import (
+    SHARE,
+    SIDE,
     MagnifiedNetwork,
-    enlarged,
     load_first,
     seen_boxes,
     sides_of,
-    suspicious,
 )
-from fractura.training.data.batch import Batch
+from fractura.reading.decode import decode
+from fractura.training.data.batch import Label
+from fractura.training.data.places import HIT, MISSED, PlaceBatch, PlaceItem, Places, place_loader
+from fractura.training.data.plan import Plan
+from fractura.training.data.store import Store
 from fractura.training.recipe import Recipe
-from fractura.training.tasks.learner import Learner
+from fractura.training.tasks.learner import EpochLoader, Learner
 from fractura.training.tasks.multi_task import monitor, read
 
-MARKED = 6
-"""How often each marked fracture is shown, each time displaced and resized otherwise."""
-MOST_MARKED = 12
-FOUND = 5
-"""Places of the first network that are shown of each image, the suspicious ones more often."""
-RANKS = 5.0
-"""Ranks over which the chance to be shown falls to 1/e."""
-HIT, TOUCHED, MISSED = 0.3, 0.2, 0.1
-"""Overlaps from which a place shows a fracture, and its box is learnt; below which it shows none.
-Between the last and the first it teaches no score."""
-
-
-class Places(NamedTuple):
-    """``N`` places to look at.
-
-    Attributes:
-        number: ``[N]``, the image of each.
-        boxes: ``[N, 4]``, what is suspected there.
-        truths: ``[N, 4]``, the marked box that overlaps it most; zeros without one.
-        overlap: ``[N]``, intersection over union of both.
-    """
-
-    number: Tensor
-    boxes: Tensor
-    truths: Tensor
-    overlap: Tensor
+KEPT = 30
+"""Suspicions of each image that are kept."""
+TOUCHED = 0.2
+"""Overlap from which a fracture's box is learnt."""
 
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
-    """The magnified network; ``pretrained`` is the weights of a multi-task run."""
-    network = MagnifiedNetwork(recipe.model.channels)
-    if recipe.model.pretrained != "none":
-        load_first(network, recipe.model.pretrained)
+    """The magnified network, on the runs that ``model.first`` names.
+
+    Raises:
+        FracturaError: it names none, or their weights cannot be had.
+    """
+    model = recipe.model
+    if not model.first:
+        raise FracturaError(
+            f"{model.name} stands on trained multi-task networks; name the weights.safetensors of "
+            "their runs, as in --set model.first=[runs/multi-task/weights.safetensors]"
+        )
+    network = MagnifiedNetwork(model.channels, len(model.first), model.both_ways)
+    if model.pretrained != "none":
+        load_first(network, model.first)
     return network
 
 
+def places(
+    network: MagnifiedNetwork, store: Store, labels: Sequence[Label], recipe: Recipe
+) -> EpochLoader:
+    """Batches of places, :class:`fractura.training.data.places.PlaceBatch`.
+
+    The first networks, which do not change, look at all images once, as they are.
+    """
+    plan = Plan(labels, store, recipe)
+    suspicions = suspected(network, store, recipe.data.fit)
+
+    def load(epoch: int, workers: int, rank: int, world: int) -> DataLoader[PlaceItem]:
+        drawn = Places(store, plan, suspicions, epoch, recipe)
+        return place_loader(drawn, recipe.loop.batch, workers, rank, world)
+
+    return load
+
+
+@torch.no_grad()
+def suspected(
+    network: MagnifiedNetwork, store: Store, parameters: FitParameters
+) -> list[NDArray[np.float32]]:
+    """Boxes ``[n, 4]`` that the first networks find in each image, in its pixels; best first."""
+    network.eval()
+    console = Console(stderr=True)
+    shown = track(
+        range(len(store)), "Looking once", console=console, disable=not sys.stderr.isatty()
+    )
+    found = []
+    for index in shown:
+        inputs, place = fit(store.image(index).astype(np.float32) / np.float32(255), parameters)
+        output = network.look(torch.from_numpy(inputs))
+        boxes = decode(output.scores[0].numpy(), output.boxes[0].numpy()).boxes
+        found.append(place.to_source(boxes[:KEPT]))
+    return found
+
+
 def losses(
-    network: MagnifiedNetwork, batch: Batch, recipe: Recipe, class_weights: Tensor
+    network: MagnifiedNetwork, batch: PlaceBatch, recipe: Recipe, class_weights: Tensor
 ) -> dict[str, Tensor]:
-    """Score and box of places that the first network proposes or that are marked."""
+    """Score and box of each place."""
     images = batch.images.contiguous(memory_format=torch.channels_last)
-    places = choose(network, images, batch)
-    logits, sides = network.magnifier(*enlarged(images, places.number, places.boxes))
-    hit = (places.overlap >= HIT).to(logits.dtype)
-    told = (places.overlap < MISSED) | (places.overlap >= HIT)
-    near = places.overlap >= TOUCHED
-    weight = batch.weight[places.number]
-    score = binary_cross_entropy_with_logits(logits, hit, weight * told)
+    logits, sides = network.magnifier(images, batch.shapes)
+    hit = (batch.overlap >= HIT).to(logits.dtype)
+    told = (batch.overlap < MISSED) | (batch.overlap >= HIT)
+    near = batch.overlap >= TOUCHED
+    score = binary_cross_entropy_with_logits(logits, hit, batch.weight * told)
     if not near.any():
         return {"score": score}
-    boxes, truths, weight = places.boxes[near], places.truths[near], weight[near]
-    giou = generalized_box_iou_loss(seen_boxes(boxes, sides[near]), truths)
-    apart = smooth_l1_loss(sides[near], sides_of(boxes, truths), reduction="none", beta=0.2)
+    sides, truths, weight = sides[near], batch.truths[near], batch.weight[near]
+    boxes = nominal(truths)
+    giou = generalized_box_iou_loss(seen_boxes(boxes, sides), truths)
+    apart = smooth_l1_loss(sides, sides_of(boxes, truths), reduction="none", beta=0.2)
     return {
         "score": score,
         "boxes": (giou * weight).mean(),
@@ -82,38 +117,10 @@ def losses(
     }
 
 
-@torch.no_grad()
-def choose(network: MagnifiedNetwork, images: Tensor, batch: Batch) -> Places:
-    """Draw places of a batch; images that may show unmarked fractures are left out."""
-    output = network.first(images)
-    _, cells = suspicious(output.scores)
-    found = output.boxes.flatten(1, 2).gather(1, cells[:, :, None].expand(-1, -1, 4))
-    chance = torch.exp(-torch.arange(found.shape[1], device=images.device) / RANKS)
-    numbers, boxes, truths, overlaps = [], [], [], []
-    for index, marked in enumerate(batch.boxes):
-        if not len(marked) and batch.fractured[index] != 0:
-            continue
-        drawn = found[index][chance.multinomial(FOUND)]
-        shown = torch.cat([drawn, displaced(marked)])
-        best, of = torch.zeros(len(shown)).to(shown), torch.zeros_like(shown)
-        if len(marked):
-            best, nearest = box_iou(shown, marked).max(1)
-            of = marked[nearest]
-        numbers.append(torch.full((len(shown),), index, device=images.device))
-        boxes.append(shown)
-        truths.append(of)
-        overlaps.append(best)
-    return Places(torch.cat(numbers), torch.cat(boxes), torch.cat(truths), torch.cat(overlaps))
+def nominal(truths: Tensor) -> Tensor:
+    """A square ``[n, 4]`` for each of ``truths``: where and how long a suspicion is in a place."""
+    low, high = SIDE * (1 - SHARE) / 2, SIDE * (1 + SHARE) / 2
+    return truths.new_tensor([low, low, high, high]).expand(len(truths), 4)
 
 
-def displaced(marked: Tensor) -> Tensor:
-    """Boxes about as far from the marked ones ``[n, 4]`` as a first network's are."""
-    boxes = marked.repeat(MARKED, 1)[: max(MOST_MARKED, len(marked))]
-    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    centres = centres + 0.2 * torch.randn_like(centres) * sizes
-    factors = 0.25 * torch.randn_like(sizes) + 0.12 * torch.randn_like(sizes[:, :1])
-    half = sizes * factors.exp() / 2
-    return torch.cat([centres - half, centres + half], 1)
-
-
-LEARNER = Learner(("multi-task",), build, losses, read, monitor)
+LEARNER = Learner(("multi-task",), build, losses, read, monitor, places)

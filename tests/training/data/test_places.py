@@ -1,0 +1,137 @@
+"""Training places: cut out as in a reading, marked where the fracture is, the same for everyone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from fractura.errors import FracturaError
+from fractura.imaging.fit import FitParameters, fit
+from fractura.models.magnifier import SIDE, enlarged
+from fractura.training.data import places
+from fractura.training.data.batch import Label
+from fractura.training.data.places import ELSEWHERE, MARKED, MISSES, Draw, Places, place_loader
+from fractura.training.data.plan import Plan
+from fractura.training.data.store import open_store
+from fractura.training.recipe import Augmentation
+
+NOTHING = Augmentation(
+    rotation=0,
+    mirror=0,
+    scale=(1, 1),
+    translation=0,
+    gamma=(1, 1),
+    contrast=(1, 1),
+    blur=0,
+    noise=0,
+)
+TURNS = NOTHING.model_copy(
+    update={"rotation": 180, "mirror": 0.5, "upside_down": 0.5, "quarter_turn": 0.5}
+)
+
+
+@pytest.fixture
+def make(records, make_recipe, tmp_path):
+    """The places of epoch 1; suspicions are the marks, and three boxes in corners."""
+
+    def build(augmentation: Augmentation, labels: list[Label] | None = None, **data) -> Places:
+        recipe = make_recipe(batch=len(records), augmentation=augmentation, **data)
+        store = open_store(records, recipe.data, tmp_path, 1)
+        known = [Label(fractured=float(record.fractured)) for record in store.records]
+        suspicions = []
+        for index in range(len(store)):
+            height, width = store.image(index).shape
+            corners = [(0, 0), (width - 6, 0), (0, height - 9)]
+            boxes = [(x, y, x + 6, y + 9) for x, y in corners]
+            marks = [[*line.min(0), *line.max(0)] for line in store.outlines(index)]
+            suspicions.append(np.array([*marks, *boxes], np.float32))
+        return Places(store, Plan(labels or known, store, recipe), suspicions, 1, recipe)
+
+    return build
+
+
+def test_unchanged_places_are_what_a_reading_cuts_out(make, monkeypatch) -> None:
+    monkeypatch.setattr(places, "displaced", lambda box, marked, random: box)
+    shown = make(NOTHING, fit=FitParameters(long_side=256, multiple=32))
+    for position, drawn in enumerate(shown.drawn):
+        item, image = shown[position], shown.store.image(drawn.sample)
+        inputs, _ = fit(image.astype(np.float32) / np.float32(255), shown.recipe.data.fit)
+        box = shown.suspicions[drawn.sample][drawn.number]
+        ours, shape = enlarged(torch.from_numpy(inputs), torch.zeros(1), torch.tensor(box)[None])
+        torch.testing.assert_close(item.shape, shape[0], rtol=0, atol=1e-4)
+        apart = (item.image - ours[0]).abs()
+        assert apart.median() < 0.01
+        assert apart.quantile(0.9) < 0.2
+        assert apart.mean() < (0.05 if drawn.marked else 0.15)
+
+
+def test_the_truth_is_where_the_fracture_went(make, monkeypatch) -> None:
+    shown = make(TURNS, fit=FitParameters(long_side=256, multiple=32))
+    alone = [sample for sample in range(6) if len(shown.store.outlines(sample)) == 1]
+    marked = [place for place, one in enumerate(shown.drawn) if one.marked and one.sample in alone]
+    assert len(marked) >= MARKED
+    image = shown.store.image
+
+    def painted(sample: int) -> np.ndarray:
+        canvas = np.zeros_like(image(sample))
+        (line,) = shown.store.outlines(sample)
+        (left, top), (right, bottom) = np.rint([line.min(0), line.max(0)]).astype(int)
+        canvas[top:bottom, left:right] = 255
+        return canvas
+
+    monkeypatch.setattr(shown.store, "image", painted)
+    for position in marked:
+        item = shown[position]
+        bright = item.image[0] > 1
+        rows, columns = bright.any(1).nonzero().flatten(), bright.any(0).nonzero().flatten()
+        found = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+        inside = item.truth.clamp(0, SIDE)
+        torch.testing.assert_close(torch.tensor(found).float(), inside, rtol=0, atol=3.0)
+        assert item.overlap > 0
+
+
+def test_an_epoch_shows_marks_hits_and_misses(make) -> None:
+    shown = make(NOTHING)
+    for sample, record in enumerate(shown.store.records):
+        drawn = [draw for draw in shown.drawn if draw.sample == sample]
+        if not record.fractured:
+            assert sorted(draw.number for draw in drawn) in ([0, 1], [0, 2], [1, 2])
+            assert len(drawn) == MISSES
+            continue
+        marks = len(record.fractures)
+        assert sum(draw.marked for draw in drawn) == MARKED * marks
+        assert drawn.count(Draw(sample, False, 0)) == 1
+        misses = [draw for draw in drawn if not draw.marked and draw.number >= marks]
+        assert len(misses) <= ELSEWHERE
+        assert len({draw.number for draw in misses}) == len(misses)
+    assert len(shown) == len(shown.drawn)
+
+
+def test_what_may_show_unmarked_fractures_teaches_nothing(make, records) -> None:
+    labels = [Label(fractured=1.0 if record.fractured else np.nan) for record in records]
+    assert {draw.sample for draw in make(NOTHING, labels).drawn} == {
+        sample for sample, record in enumerate(records) if record.fractured
+    }
+
+
+def test_workers_and_processes_see_the_same_places(make) -> None:
+    shown = make(TURNS.model_copy(update={"noise": 1.0}))
+    (alone, *_), (helped, *_) = (list(place_loader(shown, 8, workers)) for workers in (0, 1))
+    for one, other in zip(alone, helped, strict=True):
+        assert torch.equal(one, other)
+    (left, *_), (right, *_) = (list(place_loader(shown, 8, 0, rank, 2)) for rank in (0, 1))
+    assert torch.equal(alone.images[0::2], left.images)
+    assert torch.equal(alone.images[1::2], right.images)
+    assert all(len(batch.images) == 8 for batch in place_loader(shown, 8, 0))
+    with pytest.raises(FracturaError, match="cannot be shared by 9 processes"):
+        place_loader(shown, 8, 0, 0, 9)
+
+
+def test_a_displaced_mark_still_overlaps_it() -> None:
+    random = np.random.default_rng(0)
+    box = np.array([20.0, 30, 60, 50])
+    far = np.array([places.displaced(box, True, random) for _ in range(500)])
+    near = np.array([places.displaced(box, False, random) for _ in range(500)])
+    assert 0.35 < places.overlaps(far, box[None]).mean() < 0.65
+    assert places.overlaps(near, box[None]).mean() > 0.75
