@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from http.client import HTTPConnection
+from time import monotonic, sleep
 
 import httpx
 import pytest
@@ -282,11 +283,19 @@ def test_a_fault_tells_nothing_but_its_place(service, read_dicom, monkeypatch, c
     monkeypatch.setattr("fractura.service.rest.pictures.stored_pixels", fail)
     with caplog.at_level(logging.INFO):
         answer = service.client.get(f"/v1/readings/{read_dicom}/pixels?")
+        wait_for_line(caplog, "GET /v1/readings/{id}/pixels 500")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "Doe" not in answer.text + caplog.text
     assert "RuntimeError at" in caplog.text
-    assert "GET /v1/readings/{id}/pixels 500" in caplog.text
+
+
+def wait_for_line(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    """The service writes a request's line after it has sent the answer."""
+    deadline = monotonic() + 20
+    while text not in caplog.text:
+        assert monotonic() < deadline, f"{text} is not in the log"
+        sleep(0.01)
 
 
 def test_one_line_a_request_without_names(guarded, dicom, caplog) -> None:
@@ -297,6 +306,7 @@ def test_one_line_a_request_without_names(guarded, dicom, caplog) -> None:
             headers=guarded.as_role("submit"),
         )
         guarded.client.get("/v1/readings/Doe%0aJane", headers=guarded.as_role("read"))
+        wait_for_line(caplog, "GET /v1/readings/{id} 422 ")
     lines = [
         record.getMessage() for record in caplog.records if record.name == "fractura.service.http"
     ]

@@ -162,7 +162,7 @@ class Newer:
     """A reader with a newer model."""
 
     def __init__(self, reader: Reader) -> None:
-        self.description = replace(reader.description, version="3")
+        self.description = replace(reader.description, version="newer")
 
 
 @given(st.integers(1, 1000), st.floats(0.001, 100))

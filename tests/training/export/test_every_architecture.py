@@ -88,7 +88,7 @@ def few_steps(name: str, task: Task, side: int) -> Recipe:
         {
             "name": "tiny",
             "task": task,
-            "model": {"name": name, "pretrained": "none"},
+            "model": {"name": name, "pretrained": "none", "first": ["-"]},
             "data": {"fit": {"long_side": side, "multiple": 32 if task == "multi-task" else side}},
             "optimiser": {"name": "sgd", "head_rate": 1e-4, "backbone_rate": 1e-4, "momentum": 0},
             "loop": {"epochs": 1, "batch": 4},
