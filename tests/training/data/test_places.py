@@ -7,25 +7,17 @@ import pytest
 import torch
 
 from fractura.errors import FracturaError
+from fractura.evaluation.detection import intersection_over_union
 from fractura.imaging.fit import FitParameters, fit
 from fractura.models.magnifier import SIDE, enlarged
 from fractura.training.data import places
 from fractura.training.data.batch import Label
 from fractura.training.data.places import ELSEWHERE, MARKED, MISSES, Draw, Places, place_loader
 from fractura.training.data.plan import Plan
+from fractura.training.data.preview import NOTHING
 from fractura.training.data.store import open_store
 from fractura.training.recipe import Augmentation
 
-NOTHING = Augmentation(
-    rotation=0,
-    mirror=0,
-    scale=(1, 1),
-    translation=0,
-    gamma=(1, 1),
-    contrast=(1, 1),
-    blur=0,
-    noise=0,
-)
 TURNS = NOTHING.model_copy(
     update={"rotation": 180, "mirror": 0.5, "upside_down": 0.5, "quarter_turn": 0.5}
 )
@@ -133,5 +125,5 @@ def test_a_displaced_mark_still_overlaps_it() -> None:
     box = np.array([20.0, 30, 60, 50])
     far = np.array([places.displaced(box, True, random) for _ in range(500)])
     near = np.array([places.displaced(box, False, random) for _ in range(500)])
-    assert 0.35 < places.overlaps(far, box[None]).mean() < 0.65
-    assert places.overlaps(near, box[None]).mean() > 0.75
+    assert 0.35 < intersection_over_union(far, box[None]).mean() < 0.65
+    assert intersection_over_union(near, box[None]).mean() > 0.75

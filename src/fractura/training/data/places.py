@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.ops import box_iou
 
+from fractura.evaluation.detection import intersection_over_union
 from fractura.imaging.fit import FitParameters, normalise
 from fractura.models.magnifier import SHARE, SIDE, SMALLEST
 from fractura.training.data.loader import how_to_load, parts_of
@@ -111,7 +111,7 @@ class Places(Dataset[PlaceItem]):
                 return []
             return [Draw(sample, False, rank) for rank in _ranks(len(found), MISSES, random)]
         times = MARKED if len(outlines) < CROWD else IN_CROWDS
-        overlap = overlaps(found, _boxes(outlines)).max(1, initial=0)
+        overlap = intersection_over_union(found, _boxes(outlines)).max(1, initial=0)
         misses = np.flatnonzero(overlap < MISSED)
         return [
             *(Draw(sample, True, mark) for mark in range(len(outlines)) for _ in range(times)),
@@ -137,7 +137,7 @@ class Places(Dataset[PlaceItem]):
         if outlines:
             marks = [line @ matrix[:, :2].T + matrix[:, 2] for line in outlines]
             truths = _boxes(marks)
-            shares = overlaps(suspected, truths)[0]
+            shares = intersection_over_union(suspected, truths)[0]
             truth, overlap = truths[shares.argmax()], float(shares.max())
         return PlaceItem(
             torch.from_numpy(pixels)[None],
@@ -198,11 +198,6 @@ def to_place(
     matrix = turn * (SIDE * SHARE / longer)
     middle = (box[:2] + box[2:]) / 2
     return np.column_stack([matrix, SIDE / 2 - matrix @ middle]), size / longer
-
-
-def overlaps(boxes: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
-    """Intersection over union ``[n, m]`` of boxes ``[n, 4]`` and ``[m, 4]``."""
-    return np.asarray(box_iou(torch.tensor(boxes), torch.tensor(others).to(torch.tensor(boxes))))
 
 
 def _changed(
