@@ -25,10 +25,12 @@ from fractura.models.magnifier import (
     load_first,
     mirrored,
     seen_boxes,
+    shrunk,
     sides_of,
+    spread,
     suspicious,
 )
-from fractura.models.network import FractureNetwork
+from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput
 
 sizes = st.floats(12, 60)
 places = st.floats(0, 400)
@@ -128,6 +130,54 @@ def test_first_networks_take_turns_with_the_mirror_image() -> None:
     three = averaged([one, one, one])
     torch.testing.assert_close(three.boxes, one.boxes)
     torch.testing.assert_close(three.scores, one.scores)
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.floats(1 / 16, 1))
+def test_shrunk_images_fit_the_network(rows: int, columns: int, size: float) -> None:
+    images = torch.ones(1, 1, 32 * rows, 32 * columns)
+    small = shrunk(images, size)
+    assert (small == 1).all()
+    for side, of in zip(small.shape[2:], images.shape[2:], strict=True):
+        assert side % 32 == 0
+        assert side <= of
+        assert size * of - of / 32 <= side < size * of + 32 + of / 32
+
+
+def test_what_is_said_of_a_shrunk_image_holds_for_the_whole_one() -> None:
+    images = torch.zeros(1, 1, 128, 256)
+    small = shrunk(images, 0.5)
+    assert small.shape == (1, 1, 64, 128)
+
+    def around_each_cell(picture: torch.Tensor, half: float) -> torch.Tensor:
+        across, down = (
+            (torch.arange(picture.shape[axis] // STRIDE) + 0.5) * STRIDE for axis in (3, 2)
+        )
+        y, x = torch.meshgrid(down, across, indexing="ij")
+        return torch.stack([x - half, y - 2 * half, x + half, y + 2 * half], -1)[None]
+
+    scores = torch.zeros(1, 8, 16)
+    scores[0, 3, 11] = 8
+    said = NetworkOutput(scores, around_each_cell(small, 10), *(torch.rand(1, 4) for _ in range(4)))
+    told = spread(said, small, images)
+    inside = (slice(None), slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(told.boxes[inside], around_each_cell(images, 20)[inside])
+    assert told.scores.shape == (1, 16, 32)
+    assert (told.scores[0, 6:8, 22:24] == told.scores.max()).all()
+    assert torch.equal(told.image, said.image)
+    assert spread(said, small, small) is said
+
+
+def test_each_first_network_sees_its_own_size() -> None:
+    torch.manual_seed(3)
+    network = MagnifiedNetwork(8, members=2, both_ways=False, sizes=(1, 0.5)).eval()
+    images = torch.randn(1, 1, 128, 192)
+    with torch.no_grad():
+        one, small = network.first[0](images), shrunk(images, 0.5)
+        other = mirrored(network.first[1](small.flip(-1)), 96)
+        both = network.look(images)
+    wanted = averaged([one, spread(other, small, images)])
+    for got, want in zip(both, wanted, strict=True):
+        torch.testing.assert_close(got, want)
 
 
 def test_it_stands_on_multi_task_runs(tmp_path: Path) -> None:

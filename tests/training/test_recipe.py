@@ -41,6 +41,7 @@ def test_single_fields_are_changed(tmp_path: Path) -> None:
         (["name.first=3"], "name.first is no field"),
         (["task=fractures"], "task: .*binary-fracture"),
         (["frozen.epochs=3"], "frozen.epochs must be smaller"),
+        (["model.first=[a, b]", "model.sizes=[1]"], "model.sizes must name one size for each"),
         (["data.fit.multiple=32"], "data.fit.multiple equal to data.fit.long_side"),
         (["name=../../etc"], "name: "),
     ],

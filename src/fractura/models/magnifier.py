@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 from torchvision.ops import roi_align
 
-from fractura.models.network import FractureNetwork, NetworkOutput
+from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput
 from fractura.models.pretrained import fits, read_weights, unfit
 
 PLACES = 16
@@ -99,7 +100,13 @@ class MagnifiedNetwork(nn.Module):
     sharpened, ``[B, H/8, W/8]``: it points at fractures far better.
     """
 
-    def __init__(self, channels: int = 64, members: int = 1, both_ways: bool = True) -> None:
+    def __init__(
+        self,
+        channels: int = 64,
+        members: int = 1,
+        both_ways: bool = True,
+        sizes: Sequence[float] = (),
+    ) -> None:
         """Build it untrained.
 
         Args:
@@ -107,11 +114,15 @@ class MagnifiedNetwork(nn.Module):
             members: number of first networks, whose answers are averaged (an ensemble).
             both_ways: each of them sees every image and its mirror image; without it, they take
                 turns: the second, fourth, … see the mirror image alone.
+            sizes: what share of the input's size each of them sees, in 0..1, to 1/16: one that
+                sees small images finds the large fractures of close views. Left out, all see it
+                whole.
         """
         super().__init__()
         self.first = nn.ModuleList(FractureNetwork(channels) for _ in range(members))
         self.first.requires_grad_(False)
         self.both_ways = both_ways
+        self.sizes = tuple(sizes) or (1.0,) * members
         self.magnifier = Magnifier()
 
     def train(self, mode: bool = True) -> MagnifiedNetwork:
@@ -142,11 +153,13 @@ class MagnifiedNetwork(nn.Module):
     def look(self, images: Tensor) -> NetworkOutput:
         """What the first networks say of images ``[B, 1, H, W]``, averaged."""
         views = []
-        for number, member in enumerate(self.first):
+        for number, (member, size) in enumerate(zip(self.first, self.sizes, strict=True)):
+            seen = shrunk(images, size)
             if self.both_ways or number % 2 == 0:
-                views.append(member(images))
+                views.append(spread(member(seen), seen, images))
             if self.both_ways or number % 2 == 1:
-                views.append(mirrored(member(images.flip(-1)), images.shape[-1]))
+                mirror = mirrored(member(seen.flip(-1)), seen.shape[-1])
+                views.append(spread(mirror, seen, images))
         return averaged(views)
 
     def freeze(self, frozen: bool) -> None:
@@ -160,6 +173,35 @@ class MagnifiedNetwork(nn.Module):
         stages = [list(part.parameters()) for part in (own.early, own.stride_8, own.stride_16)]
         known = {id(item) for stage in stages for item in stage}
         return [*stages, [item for item in own.parameters() if id(item) not in known]]
+
+
+def shrunk(images: Tensor, size: float) -> Tensor:
+    """Images ``[B, 1, H, W]`` with both sides ``size`` times as long, up to a multiple of 32."""
+    if size == 1:
+        return images
+    share = Fraction(round(16 * size), 16)
+    height, width = (
+        (side // 32 * share.numerator + share.denominator - 1) // share.denominator * 32
+        for side in images.shape[2:]
+    )
+    return interpolate(images, (height, width), mode="bilinear")
+
+
+def spread(output: NetworkOutput, seen: Tensor, images: Tensor) -> NetworkOutput:
+    """What was said of ``seen``, as if it had been said of ``images``, from which it was shrunk.
+
+    Evidence and embedding stay as they are.
+    """
+    if seen is images:
+        return output
+    (height, width), (rows, columns) = images.shape[2:], seen.shape[2:]
+    grid = (height // STRIDE, width // STRIDE)
+    boxes = interpolate(output.boxes.permute(0, 3, 1, 2), grid, mode="bilinear")
+    across, down = boxes[:, 0::2] * width / columns, boxes[:, 1::2] * height / rows
+    return output._replace(
+        scores=interpolate(output.scores[:, None], grid, mode="bilinear")[:, 0],
+        boxes=torch.stack([across, down], -1).permute(0, 2, 3, 1, 4).flatten(3),
+    )
 
 
 def mirrored(output: NetworkOutput, width: int) -> NetworkOutput:

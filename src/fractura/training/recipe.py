@@ -14,6 +14,7 @@ from fractura.imaging.fit import FitParameters
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=1 / 16, le=1)]
 Rate = Annotated[float, Field(gt=0)]
 Range = tuple[float, float]
 
@@ -43,6 +44,7 @@ class Architecture(Part):
         first: ``weights.safetensors`` of the multi-task runs on which ``fractura-magnified``
             stands; of several, the answers are averaged.
         both_ways: each of these sees every image and its mirror image; without it, they take turns.
+        sizes: what share of the image's size each of these sees; empty lets all see it whole.
     """
 
     name: str
@@ -52,6 +54,13 @@ class Architecture(Part):
     freeze_stem: bool = True
     first: tuple[str, ...] = ()
     both_ways: bool = True
+    sizes: tuple[Share, ...] = ()
+
+    @model_validator(mode="after")
+    def _a_size_each(self) -> Architecture:
+        if self.sizes and len(self.sizes) != len(self.first):
+            raise ValueError("model.sizes must name one size for each of model.first, or none")
+        return self
 
 
 class Data(Part):

@@ -10,6 +10,7 @@ from shutil import rmtree
 import numpy as np
 import onnx
 import pytest
+import torch
 from torch import nn
 from torchvision.models.detection.rpn import RegionProposalNetwork
 
@@ -88,7 +89,7 @@ def few_steps(name: str, task: Task, side: int) -> Recipe:
         {
             "name": "tiny",
             "task": task,
-            "model": {"name": name, "pretrained": "none", "first": ["-"]},
+            "model": {"name": name, "pretrained": "none", "first": ["-", "-"], "sizes": [1, 0.5]},
             "data": {"fit": {"long_side": side, "multiple": 32 if task == "multi-task" else side}},
             "optimiser": {"name": "sgd", "head_rate": 1e-4, "backbone_rate": 1e-4, "momentum": 0},
             "loop": {"epochs": 1, "batch": 4},
@@ -152,6 +153,12 @@ def test_multi_task(name: str, manifest: Path, folder: Path) -> None:
     exported = write_onnx(network, describe("multi-task", 64), out, examples(64))
     assert exported.parity.difference <= LARGEST_DIFFERENCE
     check_file(out)
+    upright = np.concatenate([examples(64)[0].images] * 3, 2)
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(upright))
+    got = Model(out).run(upright)
+    np.testing.assert_allclose(got.scores, wanted.scores[0], atol=1e-4)
+    np.testing.assert_allclose(got.boxes, wanted.boxes[0], atol=0.1)
 
 
 @pytest.mark.parametrize("name", ["custom-cnn", "resnet18", "mobilenetv2_100"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -17,13 +17,13 @@ from fractura.training.export.half import SUFFIX
 
 
 def network_from_onnx(
-    path: Path, channels: int, both_ways: bool = True
+    path: Path, channels: int, both_ways: bool = True, sizes: Sequence[float] = ()
 ) -> FractureNetwork | MagnifiedNetwork:
     """The torch network of an exported file: the way back, to compare or to train on.
 
     Args:
         path: of the file.
-        channels, both_ways: as in its recipe.
+        channels, both_ways, sizes: as in its recipe.
     """
     model = onnx.load(path)
     stored = {
@@ -32,7 +32,7 @@ def network_from_onnx(
     }
     members = {name.split(".")[1] for name in stored if name.startswith("first.")}
     network: FractureNetwork | MagnifiedNetwork = (
-        MagnifiedNetwork(channels, len(members), both_ways)
+        MagnifiedNetwork(channels, len(members), both_ways, sizes)
         if members
         else FractureNetwork(channels)
     )

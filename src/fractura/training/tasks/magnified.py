@@ -52,7 +52,7 @@ def build(recipe: Recipe, classes: int) -> nn.Module:
             f"{model.name} stands on trained multi-task networks; name the weights.safetensors of "
             "their runs, as in --set model.first=[runs/multi-task/weights.safetensors]"
         )
-    network = MagnifiedNetwork(model.channels, len(model.first), model.both_ways)
+    network = MagnifiedNetwork(model.channels, len(model.first), model.both_ways, model.sizes)
     if model.pretrained != "none":
         load_first(network, model.first)
     return network
