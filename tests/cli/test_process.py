@@ -70,6 +70,7 @@ def test_interrupting_ends_cleanly(many, command_environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_heed_interrupts,
     )
     _wait_for_lines(jsonl, 2)
     process.send_signal(signal.SIGINT)
@@ -77,6 +78,11 @@ def test_interrupting_ends_cleanly(many, command_environment):
     assert process.returncode == 130
     assert errors.strip() == "Stopped."
     assert (jsonl.parent / "readings.csv").exists()
+
+
+def _heed_interrupts() -> None:
+    """Tests started in the background ignore interrupts, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_closed_pipe_is_silent(many, command_environment):
