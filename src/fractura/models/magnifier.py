@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -179,11 +178,8 @@ def shrunk(images: Tensor, size: float) -> Tensor:
     """Images ``[B, 1, H, W]`` with both sides ``size`` times as long, up to a multiple of 32."""
     if size == 1:
         return images
-    share = Fraction(round(16 * size), 16)
-    height, width = (
-        (side // 32 * share.numerator + share.denominator - 1) // share.denominator * 32
-        for side in images.shape[2:]
-    )
+    sixteenths = round(16 * size)
+    height, width = ((side // 32 * sixteenths + 15) // 16 * 32 for side in images.shape[2:])
     return interpolate(images, (height, width), mode="bilinear")
 
 
