@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fractura.evaluation.detection import intersection_over_union
 from fractura.findings import Box, Failure, Finding, Reading
 
 UNIT = st.floats(0, 1)
 PIXELS = st.floats(0, 5000)
+SIDES = st.just(0.0) | st.floats(0.1, 5000)
+UPRIGHT = st.builds(
+    lambda x, y, width, height: Box(x, y, x + width, y + height), PIXELS, PIXELS, SIDES, SIDES
+)
 FINDINGS = st.builds(
     Finding, st.just("fracture"), UNIT, st.builds(Box, PIXELS, PIXELS, PIXELS, PIXELS)
 )
@@ -58,3 +64,11 @@ def test_the_documented_keys_stand_in_their_order() -> None:
         "path": "b.png",
         "error": {"type": "DamagedFileError", "message": "b.png: no"},
     }
+
+
+@given(UPRIGHT, UPRIGHT)
+def test_boxes_overlap_as_evaluation_counts_it(one: Box, other: Box) -> None:
+    boxes = (np.array([box.as_list()]) for box in (one, other))
+    expected = intersection_over_union(*boxes).item()
+    np.testing.assert_allclose(one.overlap(other), expected, atol=1e-6)
+    assert one.overlap(other) == other.overlap(one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -37,6 +38,19 @@ class Box:
     def as_list(self) -> list[float]:
         """``[x_min, y_min, x_max, y_max]``."""
         return [self.x_min, self.y_min, self.x_max, self.y_max]
+
+    @property
+    def finite(self) -> bool:
+        """Whether every corner is a number, and none infinite."""
+        return all(map(math.isfinite, self.as_list()))
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over union, 0..1; 0 where both have no area."""
+        width = min(self.x_max, other.x_max) - max(self.x_min, other.x_min)
+        height = min(self.y_max, other.y_max) - max(self.y_min, other.y_min)
+        shared = max(0.0, width) * max(0.0, height)
+        either = self.width * self.height + other.width * other.height - shared
+        return shared / either if either > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

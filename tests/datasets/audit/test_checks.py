@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fractura.datasets.audit import families, files, labels, leaks, marks
+from fractura.datasets.audit import agreement, families, files, labels, leaks, marks
 from fractura.datasets.audit.duplicates import Pair
 from fractura.datasets.audit.examine import BORDER_DEPTHS, Examination, border, examine_bytes
 from fractura.datasets.audit.families import ALL_PAIRS, base_name, candidates, find_families
 from fractura.datasets.audit.grouping import connect, places_of
 from fractura.datasets.manifest import Intake
-from fractura.datasets.record import Record
+from fractura.datasets.record import Annotation, Record
+from fractura.findings import Box
 
 SIZES = st.integers(1, 40)
 
@@ -157,22 +158,55 @@ def test_a_fold_and_no_split_are_one_place():
     assert places_of([record("a", fold=2), record("b", fold=10)]) == {"fold 2": 1, "fold 10": 1}
 
 
+def marked(name, *boxes):
+    marks = tuple(Annotation("fracture", Box(*box)) for box in boxes)
+    return record(name, "fracture", annotations=marks)
+
+
+def sized(width, height):
+    return Examination(problem=None, sha256="0", size=1, width=width, height=height)
+
+
+def test_marks_of_copies_are_laid_upon_each_other():
+    mirrored = ((-1.0, 0.0, 1.0), (0.0, 1.0, 0.0))
+    left_half = ((2.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    records = [
+        marked("a", (10, 20, 30, 60), (70, 10, 90, 30)),
+        marked("mirrored, twice as wide", (140, 20, 180, 60), (20, 20, 60, 40)),
+        marked("left half", (20, 20, 60, 60), (float("nan"), 0, 10, float("inf"))),
+        marked("alone", (0, 0, 10, 10)),
+        record("unmarked", "fracture"),
+    ]
+    found = [sized(100, 100), sized(200, 100), *[sized(100, 100)] * 3]
+    pairs = [
+        Pair(0, 1, 1.0, True, False, 0.0, 1.0, mirrored),
+        Pair(0, 2, 1.0, False, False, 0.0, 1.0, left_half),
+        Pair(3, 4, 1.0, False, False, 0.0, 1.0),
+    ]
+    told = agreement.check(records, found, pairs, [[0, 1, 2], [3, 4]])
+    assert told.figures["pairs"] == 2
+    assert told.figures["marks"] == 4 + 2
+    assert told.figures["median_overlap"] == 1
+    assert told.figures["agreement"]["0.3"]["value"] == 1
+    assert told.figures["agreement"]["0.5"] == {"value": 0.667, "low": 0.667, "high": 0.667}
+    assert [problem.records for problem in told.problems] == [("a", "mirrored, twice as wide")]
+    shifted = marked("shifted", (140, 45, 180, 85), (20, 20, 60, 40))
+    (problem,) = agreement.check([records[0], shifted], found, pairs[:1], [[0, 1]]).problems
+    assert problem.records == ("a", "shifted")
+    assert problem.evidence["overlaps"] == [0.333, 0.231]
+    assert agreement.check(records, found, pairs[2:], [[3, 4]]).figures["agreement"] == {}
+
+
 @given(
     st.lists(st.floats(0, 200, allow_nan=False), min_size=4, max_size=4),
     st.integers(1, 150),
     st.integers(1, 150),
 )
 def test_marks_that_any_tool_would_accept_pass(corners, width, height):
-    from fractura.datasets.record import Annotation
-    from fractura.findings import Box
-
     x_min, x_max = sorted(corners[:2])
     y_min, y_max = sorted(corners[2:])
-    item = record(
-        "a", "fracture", annotations=(Annotation("fracture", Box(x_min, y_min, x_max, y_max)),)
-    )
-    seen = Examination(problem=None, sha256="0", size=1, width=width, height=height)
-    found = marks.check([item], [seen]).problems
+    item = marked("a", (x_min, y_min, x_max, y_max))
+    found = marks.check([item], [sized(width, height)]).problems
     good = (
         x_max > x_min
         and y_max > y_min

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 
@@ -63,6 +64,23 @@ CHANGES: dict[str, tuple[Callable[[Pixels], Pixels], bool, bool, float, float]] 
 }
 
 
+def laid(point: tuple[float, float], pair: Pair, copy: Pixels) -> tuple[float, float]:
+    """Where a point of an original lies in its copy, as the pair tells."""
+    shares = [(point[0] + 0.5) / 300, (point[1] + 0.5) / 360, 1]
+    x, y = np.array(pair.onto) @ shares * copy.shape[::-1] - 0.5
+    return x, y
+
+
+def moved(point: tuple[int, int], change: Callable[[Pixels], Pixels]) -> tuple[float, float]:
+    """Where a dot at that point is afterwards."""
+    dot = np.zeros((360, 300), np.float32)
+    empty = change(dot.copy())
+    cv2.circle(dot, point, 3, 1.0, -1)
+    weight = np.abs(change(dot) - empty)
+    y, x = np.indices(weight.shape)
+    return float((x * weight).sum() / weight.sum()), float((y * weight).sum() / weight.sum())
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_changed_picture_is_found_and_its_change_told_and_no_other_picture(name: str) -> None:
     change, mirrored, inverted, rotation, scale = CHANGES[name]
@@ -75,6 +93,7 @@ def test_a_changed_picture_is_found_and_its_change_told_and_no_other_picture(nam
         assert abs((pair.rotation - rotation + 180) % 360 - 180) < 2
         assert pair.scale == pytest.approx(scale, rel=0.1)
         assert SAME_EXPOSURE <= pair.similarity <= 1
+        assert math.dist(laid((160, 190), pair, copies[0]), moved((160, 190), change)) < 2
 
 
 def test_the_order_of_pictures_changes_nothing() -> None:

@@ -16,7 +16,7 @@ from fractura.datasets.audit.neighbours import Candidates
 from fractura.datasets.audit.pictures import Picture
 from fractura.datasets.audit.search import search
 from fractura.datasets.audit.spread import spread
-from fractura.datasets.audit.verify import SAME_EXPOSURE, compare
+from fractura.datasets.audit.verify import SAME_EXPOSURE, Onto, compare
 from fractura.reading.stream import Progress
 
 __all__ = ["Pair", "Picture", "Progress", "find_duplicates", "groups_of"]
@@ -32,6 +32,7 @@ class Pair:
         mirrored, inverted: whether the first has to be mirrored, inverted to become the second.
         rotation: degrees by which it is then turned, counter-clockwise, -180..180.
         scale: by which it is then magnified.
+        onto: where a point of the first lies in the second, both as shares of width and height.
     """
 
     first: int
@@ -41,6 +42,7 @@ class Pair:
     inverted: bool
     rotation: float
     scale: float
+    onto: Onto = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 
 def find_duplicates(
@@ -95,6 +97,7 @@ def find_duplicates(
                 bool(match.variant & INVERTED),
                 match.rotation,
                 match.scale,
+                match.in_shares(features[first].shape, features[second].shape),
             )
 
         todo = _by_pair(rows)

@@ -99,7 +99,7 @@ def _size(record: Record, examination: Examination) -> tuple[int, int] | None:
 def _fault(mark: Annotation, size: tuple[int, int] | None) -> str | None:
     """The worst thing wrong with a mark in an image of ``(width, height)``."""
     box = mark.box
-    if not all(map(math.isfinite, box.as_list())):
+    if not box.finite:
         return "not finite"
     if box.width <= 0 or box.height <= 0:
         return "no area"

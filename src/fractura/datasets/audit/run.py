@@ -12,7 +12,16 @@ from time import perf_counter
 from typing import Any
 
 from fractura import __version__
-from fractura.datasets.audit import contents, families, files, foreign, labels, leaks, marks
+from fractura.datasets.audit import (
+    agreement,
+    contents,
+    families,
+    files,
+    foreign,
+    labels,
+    leaks,
+    marks,
+)
 from fractura.datasets.audit import shortcuts as shortcut_models
 from fractura.datasets.audit.duplicates import find_duplicates
 from fractura.datasets.audit.gather import examine_all
@@ -84,6 +93,7 @@ def audit(manifest: Manifest, path: Path, out: Path, progress: Progress) -> Audi
             labels.remarks(records, manifest.intakes),
             files.check(records, found),
             marks.check(records, found),
+            agreement.check(records, found, pairs, near),
         ]
     with _timed("foreign_images", seconds):
         checks.append(foreign.check(records, found, pictures))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.datasets.audit.keypoints import Features, changed_picture
+from fractura.datasets.audit.keypoints import MIRRORED, Features, changed_picture
 from fractura.datasets.audit.pictures import Picture
 from fractura.datasets.audit.registration import Affine, magnification, register
 
@@ -30,6 +30,8 @@ _SHARED = 0.3
 _QUARTER = 0.25
 
 Grey = NDArray[np.float32]
+Onto = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""The two rows of a map from x and y, as shares of a frame, to those of another frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,25 @@ class Match:
     def scale(self) -> float:
         """Magnification."""
         return magnification(self.transform)
+
+    def in_shares(self, first: tuple[int, int], second: tuple[int, int]) -> Onto:
+        """Where a point of the unchanged first lies in the second, both as shares of their frames.
+
+        Args:
+            first, second: rows and columns of the pictures.
+        """
+        to_pixels, from_pixels = _to_centres(first), np.linalg.inv(_to_centres(second))
+        if self.variant & MIRRORED:
+            to_pixels[0] = [-first[1], 0, first[1] - 0.5]
+        between = np.vstack([self.transform, [0, 0, 1]])
+        (a, b, c), (d, e, f), _ = (from_pixels @ between @ to_pixels).tolist()
+        return (a, b, c), (d, e, f)
+
+
+def _to_centres(shape: tuple[int, int]) -> Affine:
+    """From shares of a frame to pixels whose centres have whole numbers, ``[3, 3]``."""
+    rows, columns = shape
+    return np.array([[columns, 0, -0.5], [0, rows, -0.5], [0, 0, 1]], dtype=np.float64)
 
 
 def compare(

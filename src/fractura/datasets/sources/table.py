@@ -225,7 +225,7 @@ def _box(corners: Sequence[str]) -> Box | None:
         box = Box(*map(float, corners))
     except ValueError:
         return None
-    is_right = all(map(math.isfinite, box.as_list())) and box.width >= 0 and box.height >= 0
+    is_right = box.finite and box.width >= 0 and box.height >= 0
     return box if is_right else None
 
 
