@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
+from fractura.errors import FracturaError
 from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.load import load
-from fractura.models.network import FractureNetwork, load_backbone, log_mean_exp
+from fractura.models.network import FractureNetwork, load_pretrained, log_mean_exp
 from fractura.reading.model import Model, model_path
 from fractura.training.export import network_from_onnx
 
@@ -46,12 +47,27 @@ def test_backbone_keeps_torchvisions_answers(tmp_path: Path) -> None:
     state = {k: v for k, v in source.state_dict().items() if not k.startswith("classifier.")}
     save_file(state, tmp_path / "weights.safetensors")
     network = FractureNetwork(16)
-    load_backbone(network, tmp_path / "weights.safetensors")
+    load_pretrained(network, str(tmp_path / "weights.safetensors"))
     grey = torch.rand(2, 1, 64, 64)
     with torch.no_grad():
         expected = source.features[:18](grey.expand(-1, 3, -1, -1))
         ours = network.stride_32(network.stride_16(network.stride_8(network.early(grey))))
     torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_trained_network_is_trained_on(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    trained = FractureNetwork(16)
+    trained.detect.train()(torch.randn(4, 16, 8, 8))
+    save_file(trained.state_dict(), tmp_path / "weights.safetensors")
+    network = FractureNetwork(16)
+    load_pretrained(network, str(tmp_path / "weights.safetensors"))
+    images = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        for ours, theirs in zip(network.eval()(images), trained.eval()(images), strict=True):
+            assert torch.equal(ours, theirs)
+    with pytest.raises(FracturaError, match="does not fit fractura"):
+        load_pretrained(FractureNetwork(8), str(tmp_path / "weights.safetensors"))
 
 
 def test_all_of_it_trains_but_the_stem() -> None:

@@ -119,15 +119,17 @@ def log_mean_exp(evidence: Tensor) -> Tensor:
     return (peak.squeeze(1) + (flat - peak).exp().mean(1).log()) / EVIDENCE_SHARPNESS
 
 
-def load_backbone(network: FractureNetwork, pretrained: str) -> None:
-    """Fill the backbone from torchvision's ``mobilenet_v2``, batch norm folded away.
+def load_pretrained(network: FractureNetwork, pretrained: str) -> None:
+    """Fill the backbone from torchvision's ``mobilenet_v2``, or all of it from a trained network.
 
-    The first convolution is summed over its three inputs, because radiographs are grey.
+    Of torchvision's, batch norm is folded away and the first convolution summed over its three
+    inputs, because radiographs are grey.
 
     Args:
         network: to fill.
         pretrained: ``default``, what torchvision downloads, or the path of a safetensors file with
-            its names; ``classifier.*`` may be missing.
+            its names, where ``classifier.*`` may be missing, or with a :class:`FractureNetwork`'s
+            of as many channels.
 
     Raises:
         FracturaError: the weights cannot be had or are another network's.
@@ -137,7 +139,11 @@ def load_backbone(network: FractureNetwork, pretrained: str) -> None:
             "mobilenet_v2", "download.pytorch.org", lambda: mobilenet_v2(weights="DEFAULT")
         )
     else:
-        source, tensors = mobilenet_v2(), read_weights(Path(pretrained))
+        tensors = read_weights(Path(pretrained))
+        if fits(network, tensors):
+            fill(network, tensors)
+            return
+        source = mobilenet_v2()
         if not fits(source, tensors, ["classifier."]):
             raise unfit(Path(pretrained), "fractura", tensors)
         fill(source, tensors, ["classifier."])

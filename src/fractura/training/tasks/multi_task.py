@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fractura.models.network import FractureNetwork, load_backbone
+from fractura.models.network import FractureNetwork, load_pretrained
 from fractura.reading.decode import decode
 from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
@@ -21,7 +21,7 @@ def build(recipe: Recipe, classes: int) -> nn.Module:
     """The multi-task network; ``pretrained`` is torchvision's ``mobilenet_v2``."""
     network = FractureNetwork(recipe.model.channels)
     if recipe.model.pretrained != "none":
-        load_backbone(network, recipe.model.pretrained)
+        load_pretrained(network, recipe.model.pretrained)
     if recipe.model.freeze_stem:
         network.freeze_early()
     return network
