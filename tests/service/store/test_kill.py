@@ -22,8 +22,10 @@ AGO = datetime.now(UTC) - timedelta(days=1)
 
 
 def _read_all(settings, name, barrier):
-    """Read with three threads until nothing is left."""
+    """Take a job, wait until the other process has one too, and read with three threads."""
     store = open_store(settings)
+    first = claim(store, name, 60)
+    assert first
     barrier.wait(60)
 
     def work(worker):
@@ -34,6 +36,7 @@ def _read_all(settings, name, barrier):
     threads = [Thread(target=work, args=(f"{name}-{number}",)) for number in range(3)]
     for thread in threads:
         thread.start()
+    assert finish(store, first, name, reading_of(first))
     for thread in threads:
         thread.join()
     close_store(store)
