@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,9 @@ import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, EarlyStopping, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 
 from fractura.errors import FracturaError
 from fractura.training.callbacks.checkpoints import WholeCheckpoints, checkpoints
@@ -26,6 +27,22 @@ from fractura.training.callbacks.progress import Progress
 from fractura.training.recipe import Recipe
 
 PRECISION = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """What makes an average of weights, the newest ones and the steps so far into the next average.
+
+    Early on it forgets faster than by ``decay``, so that a short run's average holds little of
+    the weights from which it started: ``min(decay, (1 + n) / (10 + n))`` after ``n`` steps, as in
+    TensorFlow's ``tf.train.ExponentialMovingAverage``.
+    """
+
+    @torch.no_grad()
+    def average(before: Tensor, newest: Tensor, steps: Tensor | int) -> Tensor:
+        kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
+        return kept * before + (1 - kept) * newest
+
+    return average
 
 
 @dataclass(frozen=True)
@@ -74,7 +91,7 @@ def make_trainer(
     history = History(out / "metrics.csv")
     callbacks: list[Callback] = [history, Plots(out / "plots", history, samples)]
     if loop.average:
-        callbacks.append(EMAWeightAveraging(decay=loop.average))
+        callbacks.append(WeightAveraging(avg_fn=moving_average(loop.average)))
     if loop.patience:
         callbacks.append(Patience(monitor, patience=loop.patience, mode=mode))
     callbacks += checkpoints(out, monitor, mode)
