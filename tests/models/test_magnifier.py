@@ -17,7 +17,6 @@ from fractura.models.magnifier import (
     IMAGE_WEIGHT,
     PLACES,
     SCORE_SHARE,
-    SHARE,
     SIDE,
     MagnifiedNetwork,
     averaged,
@@ -50,14 +49,15 @@ def test_sides_lead_back_to_the_box(
     )
 
 
-def test_the_suspected_box_fills_its_share_of_the_place() -> None:
+@pytest.mark.parametrize("share", [0.4, 0.25])
+def test_the_suspected_box_fills_its_share_of_the_place(share: float) -> None:
     image = torch.zeros(2, 1, 128, 160)
     image[1, 0, 40:64, 30:70] = 1
-    cut, shapes = enlarged(image, torch.tensor([1]), torch.tensor([[30.0, 40, 70, 64]]))
+    cut, shapes = enlarged(image, torch.tensor([1]), torch.tensor([[30.0, 40, 70, 64]]), share)
     inside = cut[0, 0] > 0.5
     columns = inside.any(0).nonzero().flatten()
     rows = inside.any(1).nonzero().flatten()
-    wide = SHARE * SIDE
+    wide = share * SIDE
     assert len(columns) == pytest.approx(wide, abs=1)
     assert len(rows) == pytest.approx(wide * 24 / 40, abs=1)
     middle = (SIDE - 1) / 2
@@ -99,6 +99,22 @@ def test_only_looked_at_places_count() -> None:
     assert ((after.boxes != before.boxes).any(-1) <= changed).all()
     one = network(images[1:])
     torch.testing.assert_close(one.scores[0], after.scores[1], rtol=1e-4, atol=1e-4)
+
+
+def test_each_magnifier_sees_its_own_share_and_their_answers_are_averaged() -> None:
+    torch.manual_seed(4)
+    network = MagnifiedNetwork(8, shares=(0.4, 0.2)).eval()
+    images, number = torch.randn(2, 1, 96, 128), torch.tensor([0, 1, 1])
+    boxes = torch.tensor([[30.0, 40, 70, 64], [5, 5, 30, 20], [90, 60, 120, 90]])
+    with torch.no_grad():
+        logits, sides = network.judge(images, number, boxes)
+        near, around = (
+            magnifier(*enlarged(images, number, boxes, share))
+            for magnifier, share in zip(network.magnifiers, (0.4, 0.2), strict=True)
+        )
+    torch.testing.assert_close(logits, (near[0] + around[0]) / 2)
+    torch.testing.assert_close(sides, (near[1] + around[1]) / 2)
+    assert (near[0] != around[0]).all()
 
 
 def test_an_image_and_its_mirror_image_are_seen_alike() -> None:
@@ -185,13 +201,14 @@ def test_it_stands_on_multi_task_runs(tmp_path: Path) -> None:
     paths = [str(tmp_path / f"{number}.safetensors") for number in range(2)]
     for source, path in zip(sources, paths, strict=True):
         save_file(source.state_dict(), path)
-    network = MagnifiedNetwork(8, members=2)
+    network = MagnifiedNetwork(8, members=2, shares=(0.4, 0.3))
     load_first(network, paths)
     image = torch.randn(1, 1, 64, 64)
     network.eval()
     for member, source in zip(network.first, sources, strict=True):
         assert torch.equal(member(image).scores, source(image).scores)
-    assert torch.equal(network.magnifier.early(image), sources[0].early(image))
+    for magnifier in network.magnifiers:
+        assert torch.equal(magnifier.early(image), sources[0].early(image))
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(FracturaError, match="does not fit a first network"):
         load_first(network, [paths[0], str(tmp_path / "other.safetensors")])

@@ -80,7 +80,13 @@ MULTI_TASK = recipe(
 
 MAGNIFIED = recipe(
     task="multi-task",
-    model={"name": "fractura-magnified", "channels": 8, "first": ["-"], "pretrained": "none"},
+    model={
+        "name": "fractura-magnified",
+        "channels": 8,
+        "first": ["-"],
+        "shares": [0.4, 0.3],
+        "pretrained": "none",
+    },
     data={"fit": {"long_side": 64, "multiple": 32}},
     frozen={"epochs": 1},
     loop={"average": 0.5},

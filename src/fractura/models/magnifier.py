@@ -13,25 +13,25 @@ from torchvision.ops import roi_align
 from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput
 from fractura.models.pretrained import fits, read_weights, unfit
 
-PLACES = 16
+PLACES = 6
 """Places in an image that get a second look."""
 SIDE = 96
 """Height and width of an enlarged place in pixels."""
-SHARE = 0.4
-"""Share of that side which the longer side of the suspected box takes."""
 SMALLEST = 8.0
 """A shorter longer side counts as this, in input pixels."""
 BELOW = 20.0
 """By how much the logits of places without a second look fall behind."""
 
 SCORE_SHARE = 0.3
-BOX_SHARE = 0.5
+BOX_SHARE = 0.7
 IMAGE_WEIGHT = 0.5
 """Share of the second look in a box's logit and sides, and its weight in the image's logit."""
 
 HEAT_SHARPNESS = 2.0
 """Factor of the first network's scores in the map that is shown as evidence."""
 
+_BACKBONE = ("early", "stride_8", "stride_16")
+"""Parts of a magnifier that a first network has too, from input to output."""
 _STEP = 2.0
 _MOST = 2.5
 
@@ -93,7 +93,8 @@ class MagnifiedNetwork(nn.Module):
 
     A second stage that cuts out and judges what a first one proposes is Fast R-CNN's (Girshick
     2015, arXiv 1504.08083); here it sees the image's pixels, enlarged to one size, not features,
-    because most fractures are small. Input and output are a first network's. Of the scores, those
+    because most fractures are small. Of several magnifiers, which see more or less of what is
+    around, the answers are averaged. Input and output are a first network's. Of the scores, those
     of looked-at places are the weighted sum of both logits and all others lie far behind. The
     evidence that is shown is no class-activation map but the first networks' centre heat map,
     sharpened, ``[B, H/8, W/8]``: it points at fractures far better.
@@ -105,6 +106,7 @@ class MagnifiedNetwork(nn.Module):
         members: int = 1,
         both_ways: bool = True,
         sizes: Sequence[float] = (),
+        shares: Sequence[float] = (0.4,),
     ) -> None:
         """Build it untrained.
 
@@ -116,13 +118,16 @@ class MagnifiedNetwork(nn.Module):
             sizes: what share of the input's size each of them sees, in 0..1, to 1/16: one that
                 sees small images finds the large fractures of close views. Left out, all see it
                 whole.
+            shares: what share of a place's side the longer side of the suspected box takes, in
+                0..1, for each magnifier: the smaller, the more of what is around.
         """
         super().__init__()
         self.first = nn.ModuleList(FractureNetwork(channels) for _ in range(members))
         self.first.requires_grad_(False)
         self.both_ways = both_ways
         self.sizes = tuple(sizes) or (1.0,) * members
-        self.magnifier = Magnifier()
+        self.shares = tuple(shares)
+        self.magnifiers = nn.ModuleList(Magnifier() for _ in shares)
 
     def train(self, mode: bool = True) -> MagnifiedNetwork:
         super().train(mode)
@@ -136,7 +141,7 @@ class MagnifiedNetwork(nn.Module):
         all_boxes = output.boxes.flatten(1, 2)
         boxes = all_boxes.gather(1, index)
         number = torch.arange(images.shape[0], device=images.device).repeat_interleave(PLACES)
-        seen, sides = self.magnifier(*enlarged(images, number, boxes.flatten(0, 1)))
+        seen, sides = self.judge(images, number, boxes.flatten(0, 1))
         better = seen_boxes(boxes.flatten(0, 1), sides).reshape(boxes.shape)
         seen = seen.reshape(logits.shape)
         mixed = logits + SCORE_SHARE * (seen - logits)
@@ -161,17 +166,29 @@ class MagnifiedNetwork(nn.Module):
                 views.append(spread(mirror, seen, images))
         return averaged(views)
 
+    def judge(self, images: Tensor, number: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """What the magnifiers say of boxes, averaged; takes what :func:`enlarged` does."""
+        answers = [
+            magnifier(*enlarged(images, number, boxes, share))
+            for magnifier, share in zip(self.magnifiers, self.shares, strict=True)
+        ]
+        logits, sides = (torch.stack(answer).mean(0) for answer in zip(*answers, strict=True))
+        return logits, sides
+
     def freeze(self, frozen: bool) -> None:
-        """Train the new layers of the magnifier alone, or all of it."""
-        for part in (self.magnifier.early, self.magnifier.stride_8, self.magnifier.stride_16):
-            part.requires_grad_(not frozen)
+        """Train the new layers of the magnifiers alone, or all of them."""
+        for part in _BACKBONE:
+            for magnifier in self.magnifiers:
+                magnifier.get_submodule(part).requires_grad_(not frozen)
 
     def stages(self) -> list[list[nn.Parameter]]:
-        """The magnifier's backbone from input to output, and last its new layers."""
-        own = self.magnifier
-        stages = [list(part.parameters()) for part in (own.early, own.stride_8, own.stride_16)]
+        """The magnifiers' backbones from input to output, and last their new layers."""
+        stages = [
+            [item for own in self.magnifiers for item in own.get_submodule(part).parameters()]
+            for part in _BACKBONE
+        ]
         known = {id(item) for stage in stages for item in stage}
-        return [*stages, [item for item in own.parameters() if id(item) not in known]]
+        return [*stages, [item for item in self.magnifiers.parameters() if id(item) not in known]]
 
 
 def shrunk(images: Tensor, size: float) -> Tensor:
@@ -237,18 +254,19 @@ def suspicious(scores: Tensor) -> tuple[Tensor, Tensor]:
     return scores.flatten(1).gather(1, cells), cells
 
 
-def enlarged(images: Tensor, number: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+def enlarged(images: Tensor, number: Tensor, boxes: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """Cut out what lies around boxes, so that their longer sides are equally long.
 
     Args:
         images: ``[B, 1, H, W]``.
         number: ``[N]``, the image of each box.
         boxes: ``[N, 4]`` in pixels.
+        share: of a place's side that the longer sides take.
 
     Returns:
         What :meth:`Magnifier.forward` takes.
     """
-    centres, half = (boxes[:, :2] + boxes[:, 2:]) / 2, longer(boxes)[:, None] / SHARE / 2
+    centres, half = (boxes[:, :2] + boxes[:, 2:]) / 2, longer(boxes)[:, None] / share / 2
     regions = torch.cat([number[:, None].to(boxes.dtype), centres - half, centres + half], 1)
     places = roi_align(images, regions.to(images.dtype), SIDE, aligned=True)
     sizes = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1.0)
@@ -277,7 +295,7 @@ def sides_of(boxes: Tensor, truths: Tensor) -> Tensor:
 
 
 def load_first(network: MagnifiedNetwork, runs: Sequence[str]) -> None:
-    """Fill the first networks from multi-task runs' weights, and start the magnifier from them.
+    """Fill the first networks from multi-task runs' weights, and start the magnifiers from them.
 
     Args:
         network: to fill; has as many members as there are runs.
@@ -291,6 +309,7 @@ def load_first(network: MagnifiedNetwork, runs: Sequence[str]) -> None:
         if not fits(member, tensors):
             raise unfit(Path(run), "a first network of fractura-magnified", tensors)
         member.load_state_dict(tensors)
-    for part in ("early", "stride_8", "stride_16"):
-        own, theirs = getattr(network.magnifier, part), getattr(network.first[0], part)
-        own.load_state_dict(theirs.state_dict())
+    for magnifier in network.magnifiers:
+        for part in _BACKBONE:
+            theirs = network.first[0].get_submodule(part)
+            magnifier.get_submodule(part).load_state_dict(theirs.state_dict())

@@ -45,6 +45,8 @@ class Architecture(Part):
             stands; of several, the answers are averaged.
         both_ways: each of these sees every image and its mirror image; without it, they take turns.
         sizes: what share of the image's size each of these sees; empty lets all see it whole.
+        shares: of the second look, a magnifier each, whose answers are averaged: what share of the
+            enlarged place's side the suspected box takes. The smaller, the more of what is around.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Architecture(Part):
     first: tuple[str, ...] = ()
     both_ways: bool = True
     sizes: tuple[Share, ...] = ()
+    shares: tuple[Share, ...] = Field((0.4,), min_length=1)
 
     @model_validator(mode="after")
     def _a_size_each(self) -> Architecture:
@@ -222,7 +225,8 @@ class Loop(Part):
         accumulate: batches whose gradients are added up before the weights move.
         clip: largest norm of the gradient; 0 does without.
         precision: ``bf16`` and ``fp16`` are mixed.
-        average: decay of the exponential moving average of the weights; 0 does without.
+        average: decay of the exponential moving average of the weights, which forgets faster in the
+            first steps; 0 does without.
         validate_every: epochs between validations.
         patience: validations without a better ``monitor`` after which the run stops; 0 never.
         monitor: the figure that chooses the best checkpoint; ``null`` takes the task's own.

@@ -55,7 +55,7 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> FakeArchive:
 
 @pytest.fixture
 def poller(store: Store, metrics: Metrics) -> Poller:
-    receiver = Receiver(store, "fractura-s 3", Node(), metrics, lambda: None)
+    receiver = Receiver(store, "fractura-s 4", Node(), metrics, lambda: None)
     return Poller(receiver, Archive(name="vna", url="http://vna/"), threading.Event())
 
 
@@ -91,7 +91,7 @@ def test_an_archive_that_is_down_is_asked_ever_more_rarely(
 
 def test_a_full_queue_ends_the_round(archive: FakeArchive, store: Store, metrics: Metrics) -> None:
     narrow = Receiver(
-        replace(store, limits=Limits(queued=1)), "fractura-s 3", Node(), metrics, lambda: None
+        replace(store, limits=Limits(queued=1)), "fractura-s 4", Node(), metrics, lambda: None
     )
     poller = Poller(narrow, Archive(name="vna", url="http://vna/"), threading.Event())
     assert poller.step() == 60

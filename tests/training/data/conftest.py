@@ -45,7 +45,7 @@ def make_recipe():
         return Recipe(
             name="test",
             task=task,
-            model=Architecture(name="fractura"),
+            model=Architecture(name="fractura", shares=(0.4, 0.25)),
             data=Data(**{"fit": FitParameters(long_side=64, multiple=64), **data}),
             augmentation=augmentation or Augmentation(),
             loop=Loop(epochs=3, batch=batch, seed=seed),

@@ -18,6 +18,7 @@ from fractura.training.data.preview import NOTHING
 from fractura.training.data.store import open_store
 from fractura.training.recipe import Augmentation
 
+SHARES = (0.4, 0.25)
 TURNS = NOTHING.model_copy(
     update={"rotation": 180, "mirror": 0.5, "upside_down": 0.5, "quarter_turn": 0.5}
 )
@@ -50,12 +51,15 @@ def test_unchanged_places_are_what_a_reading_cuts_out(make, monkeypatch) -> None
         item, image = shown[position], shown.store.image(drawn.sample)
         inputs, _ = fit(image.astype(np.float32) / np.float32(255), shown.recipe.data.fit)
         box = shown.suspicions[drawn.sample][drawn.number]
-        ours, shape = enlarged(torch.from_numpy(inputs), torch.zeros(1), torch.tensor(box)[None])
-        torch.testing.assert_close(item.shape, shape[0], rtol=0, atol=1e-4)
-        apart = (item.image - ours[0]).abs()
-        assert apart.median() < 0.01
-        assert apart.quantile(0.9) < 0.2
-        assert apart.mean() < (0.05 if drawn.marked else 0.15)
+        for pixels, share in zip(item.image, SHARES, strict=True):
+            ours, shape = enlarged(
+                torch.from_numpy(inputs), torch.zeros(1), torch.tensor(box)[None], share
+            )
+            torch.testing.assert_close(item.shape, shape[0], rtol=0, atol=1e-4)
+            apart = (pixels - ours[0, 0]).abs()
+            assert apart.median() < 0.01
+            assert apart.quantile(0.9) < 0.2
+            assert apart.mean() < (0.05 if drawn.marked else 0.15)
 
 
 def test_the_truth_is_where_the_fracture_went(make, monkeypatch) -> None:
@@ -75,12 +79,13 @@ def test_the_truth_is_where_the_fracture_went(make, monkeypatch) -> None:
     monkeypatch.setattr(shown.store, "image", painted)
     for position in marked:
         item = shown[position]
-        bright = item.image[0] > 1
-        rows, columns = bright.any(1).nonzero().flatten(), bright.any(0).nonzero().flatten()
-        found = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
-        inside = item.truth.clamp(0, SIDE)
-        torch.testing.assert_close(torch.tensor(found).float(), inside, rtol=0, atol=3.0)
         assert item.overlap > 0
+        for pixels, share in zip(item.image, SHARES, strict=True):
+            bright = pixels > 1
+            rows, columns = bright.any(1).nonzero().flatten(), bright.any(0).nonzero().flatten()
+            found = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+            inside = (share * (item.truth - SIDE / 2) + SIDE / 2).clamp(0, SIDE)
+            torch.testing.assert_close(torch.tensor(found).float(), inside, rtol=0, atol=3.0)
 
 
 def test_an_epoch_shows_marks_hits_and_misses(make) -> None:

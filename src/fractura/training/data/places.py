@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fractura.evaluation.detection import intersection_over_union
 from fractura.imaging.fit import FitParameters, normalise
-from fractura.models.magnifier import SHARE, SIDE, SMALLEST
+from fractura.models.magnifier import SIDE, SMALLEST
 from fractura.training.data.loader import how_to_load, parts_of
 from fractura.training.data.photometric import photometric
 from fractura.training.data.plan import Plan
@@ -50,11 +50,11 @@ class PlaceBatch(NamedTuple):
     """``N`` places.
 
     Attributes:
-        images: float32 ``[N, 1, SIDE, SIDE]``, as :func:`fractura.models.magnifier.enlarged` cuts
-            them out.
+        images: float32 ``[N, K, SIDE, SIDE]``, for each of K magnifiers what
+            :func:`fractura.models.magnifier.enlarged` cuts out.
         shapes: float32 ``[N, 2]``, as it gives them.
         truths: float32 ``[N, 4]``, box of the fracture that the suspected box overlaps most, in
-            pixels of the place; zeros without one.
+            pixels of a place that the suspected box fills; zeros without one.
         overlap: float32 ``[N]``, intersection over union of both.
         weight: float32 ``[N]``, of each place's loss.
     """
@@ -92,7 +92,7 @@ class Places(Dataset[PlaceItem]):
             plan: which of them an epoch shows.
             suspicions: ``[n, 4]`` a sample, in pixels of its image, the most suspicious first.
             epoch: counted from 0.
-            recipe: fit, augmentation and seed.
+            recipe: fit, augmentation, seed, and shares of the magnifiers.
         """
         self.store, self.plan, self.suspicions = store, plan, suspicions
         self.epoch, self.recipe = epoch, recipe
@@ -130,8 +130,12 @@ class Places(Dataset[PlaceItem]):
         box = displaced(boxes[drawn.number].astype(np.float64), drawn.marked, random)
         settings, fit = self.recipe.augmentation, self.recipe.data.fit
         matrix, size = to_place(box, settings, random)
-        pixels = _changed(self.store.image(drawn.sample), matrix, fit, settings, random)
-        half = SIDE * SHARE * size / 2
+        grey = _stretched(self.store.image(drawn.sample), fit)
+        pixels = [
+            _changed(grey, around(matrix, share), fit, settings, random)
+            for share in self.recipe.model.shares
+        ]
+        half = SIDE * size / 2
         suspected = np.concatenate([SIDE / 2 - half, SIDE / 2 + half])[None]
         truth, overlap = np.zeros(4), 0.0
         if outlines:
@@ -140,7 +144,7 @@ class Places(Dataset[PlaceItem]):
             shares = intersection_over_union(suspected, truths)[0]
             truth, overlap = truths[shares.argmax()], float(shares.max())
         return PlaceItem(
-            torch.from_numpy(pixels)[None],
+            torch.from_numpy(np.stack(pixels)),
             torch.tensor(np.log(size), dtype=torch.float32),
             torch.tensor(truth, dtype=torch.float32),
             overlap,
@@ -183,9 +187,9 @@ def to_place(
         random: source of all randomness.
 
     Returns:
-        The affine map ``[2, 3]`` from the image to the place, and width and height of the box
-        that an upright suspicion would have there, over the longer of them (at least
-        ``SMALLEST``).
+        The affine map ``[2, 3]`` from the image to a place that the box fills, and width and
+        height of the box that an upright suspicion would have there, over the longer of them (at
+        least ``SMALLEST``).
     """
     angle = np.deg2rad(random.uniform(-settings.rotation, settings.rotation))
     if random.random() < settings.quarter_turn:
@@ -195,23 +199,32 @@ def to_place(
     turn[1] *= -1 if random.random() < settings.upside_down else 1
     size = np.maximum(np.sqrt(turn**2 @ (box[2:] - box[:2]) ** 2), 1.0)
     longer = max(float(size.max()), SMALLEST)
-    matrix = turn * (SIDE * SHARE / longer)
+    matrix = turn * (SIDE / longer)
     middle = (box[:2] + box[2:]) / 2
     return np.column_stack([matrix, SIDE / 2 - matrix @ middle]), size / longer
 
 
+def around(matrix: Array, share: float) -> Array:
+    """The map ``[2, 3]`` to a place of whose side the box takes a share, in 0..1."""
+    return share * matrix + [0, 0, (1 - share) * SIDE / 2]
+
+
+def _stretched(image: Image, fit: FitParameters) -> Image:
+    """The image with its grey values stretched as for a reading."""
+    values = normalise(image.astype(np.float32) / np.float32(255), fit) * fit.std + fit.mean
+    return np.asarray(np.rint(255 * values), np.uint8)
+
+
 def _changed(
-    image: Image,
+    grey: Image,
     matrix: Array,
     fit: FitParameters,
     settings: Augmentation,
     random: np.random.Generator,
 ) -> NDArray[np.float32]:
     """The place ``[SIDE, SIDE]``; what lies outside the image is zero, as in ``enlarged``."""
-    stretched = normalise(image.astype(np.float32) / np.float32(255), fit) * fit.std + fit.mean
-    grey = np.rint(255 * stretched).astype(np.uint8)
     pixels = photometric(_cut(grey, matrix), settings, random).astype(np.float32) / 255
-    inside = _cut(np.ones_like(image), matrix)
+    inside = _cut(np.ones_like(grey), matrix)
     return np.asarray((pixels - fit.mean) / fit.std * inside, np.float32)
 
 

@@ -17,13 +17,17 @@ from fractura.training.export.half import SUFFIX
 
 
 def network_from_onnx(
-    path: Path, channels: int, both_ways: bool = True, sizes: Sequence[float] = ()
+    path: Path,
+    channels: int,
+    both_ways: bool = True,
+    sizes: Sequence[float] = (),
+    shares: Sequence[float] = (0.4,),
 ) -> FractureNetwork | MagnifiedNetwork:
     """The torch network of an exported file: the way back, to compare or to train on.
 
     Args:
         path: of the file.
-        channels, both_ways, sizes: as in its recipe.
+        channels, both_ways, sizes, shares: as in its recipe.
     """
     model = onnx.load(path)
     stored = {
@@ -32,7 +36,7 @@ def network_from_onnx(
     }
     members = {name.split(".")[1] for name in stored if name.startswith("first.")}
     network: FractureNetwork | MagnifiedNetwork = (
-        MagnifiedNetwork(channels, len(members), both_ways, sizes)
+        MagnifiedNetwork(channels, len(members), both_ways, sizes, shares)
         if members
         else FractureNetwork(channels)
     )
@@ -45,5 +49,5 @@ def network_from_onnx(
 
 def _holder(name: str, stored: Mapping[str, Tensor]) -> str:
     """Equal tensors, such as biases from which several networks start, are stored once."""
-    first = re.sub(r"^(magnifier|first\.\d+)\.", "first.0.", name)
+    first = re.sub(r"^(magnifiers|first)\.\d+\.", "first.0.", name)
     return name if name in stored else first

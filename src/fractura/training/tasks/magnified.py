@@ -1,4 +1,4 @@
-"""The second look: a magnifier on top of multi-task networks that are trained already."""
+"""The second look: magnifiers on top of multi-task networks that are trained already."""
 
 from __future__ import annotations
 
@@ -17,14 +17,7 @@ from torchvision.ops import generalized_box_iou_loss
 
 from fractura.errors import FracturaError
 from fractura.imaging.fit import FitParameters, fit
-from fractura.models.magnifier import (
-    SHARE,
-    SIDE,
-    MagnifiedNetwork,
-    load_first,
-    seen_boxes,
-    sides_of,
-)
+from fractura.models.magnifier import SIDE, MagnifiedNetwork, load_first, seen_boxes, sides_of
 from fractura.reading.decode import decode
 from fractura.training.data.batch import Label
 from fractura.training.data.places import HIT, MISSED, PlaceBatch, PlaceItem, Places, place_loader
@@ -52,7 +45,9 @@ def build(recipe: Recipe, classes: int) -> nn.Module:
             f"{model.name} stands on trained multi-task networks; name the weights.safetensors of "
             "their runs, as in --set model.first=[runs/multi-task/weights.safetensors]"
         )
-    network = MagnifiedNetwork(model.channels, len(model.first), model.both_ways, model.sizes)
+    network = MagnifiedNetwork(
+        model.channels, len(model.first), model.both_ways, model.sizes, model.shares
+    )
     if model.pretrained != "none":
         load_first(network, model.first)
     return network
@@ -97,9 +92,16 @@ def suspected(
 def losses(
     network: MagnifiedNetwork, batch: PlaceBatch, recipe: Recipe, class_weights: Tensor
 ) -> dict[str, Tensor]:
-    """Score and box of each place."""
-    images = batch.images.contiguous(memory_format=torch.channels_last)
-    logits, sides = network.magnifier(images, batch.shapes)
+    """Score and box of each place, averaged over the magnifiers."""
+    parts = []
+    for magnifier, images in zip(network.magnifiers, batch.images.unbind(1), strict=True):
+        pixels = images[:, None].contiguous(memory_format=torch.channels_last)
+        logits, sides = magnifier(pixels, batch.shapes)
+        parts.append(_losses(logits, sides, batch))
+    return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
+
+
+def _losses(logits: Tensor, sides: Tensor, batch: PlaceBatch) -> dict[str, Tensor]:
     hit = (batch.overlap >= HIT).to(logits.dtype)
     told = (batch.overlap < MISSED) | (batch.overlap >= HIT)
     near = batch.overlap >= TOUCHED
@@ -118,9 +120,8 @@ def losses(
 
 
 def nominal(truths: Tensor) -> Tensor:
-    """A square ``[n, 4]`` for each of ``truths``: where and how long a suspicion is in a place."""
-    low, high = SIDE * (1 - SHARE) / 2, SIDE * (1 + SHARE) / 2
-    return truths.new_tensor([low, low, high, high]).expand(len(truths), 4)
+    """A square ``[n, 4]`` for each of ``truths``: a place that the suspicion fills."""
+    return truths.new_tensor([0, 0, SIDE, SIDE]).expand(len(truths), 4)
 
 
 LEARNER = Learner(("multi-task",), build, losses, read, monitor, places)
