@@ -40,7 +40,7 @@ def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Ten
     @torch.no_grad()
     def average(before: Tensor, newest: Tensor, steps: Tensor | int) -> Tensor:
         kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
-        return kept * before + (1 - kept) * newest
+        return before + (1 - kept) * (newest - before)
 
     return average
 
