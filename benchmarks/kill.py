@@ -52,10 +52,10 @@ def measure(root: Path, settings: argparse.Namespace) -> None:
             "name": "killed",
             "task": "binary-fracture",
             "model": {"name": "custom-cnn", "pretrained": "none"},
-            "data": {"fit": {"long_side": 64, "multiple": 64}},
+            "data": {"preprocess": {"long_side": 64, "multiple": 64}},
             "objective": {"mixup": 0.2},
-            "frozen": {"epochs": 1},
-            "loop": {"epochs": settings.epochs, "batch": 6, "average": 0.9},
+            "freeze": {"epochs": 1},
+            "trainer": {"epochs": settings.epochs, "batch_size": 6, "ema_decay": 0.9},
         },
         "killed",
     )

@@ -30,21 +30,23 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
 from fractura.datasets.storage import read_manifest
-from fractura.imaging.fit import FitParameters
 from fractura.imaging.load import load
 from fractura.imaging.phantom import make_phantom
+from fractura.imaging.preprocess import PreprocessConfig
 from fractura.imaging.save import save_png, to_16_bit
 from fractura.training.data.augment import augment
 from fractura.training.data.batch import Label
 from fractura.training.data.loader import training_loader
 from fractura.training.data.plan import Plan
 from fractura.training.data.store import open_store
-from fractura.training.recipe import Architecture, Augmentation, Data, Loop, Recipe
+from fractura.training.recipe import Architecture, Augmentation, Data, Recipe, TrainerConfig
 
 STRONGEST = Augmentation(
     rotation=180,
-    upside_down=0.5,
-    **dict.fromkeys(("quarter_turn", "clahe", "blur", "noise", "jpeg", "invert", "erase"), 1.0),
+    vertical_flip=0.5,
+    **dict.fromkeys(
+        ("quarter_turn", "clahe", "blur", "noise", "jpeg", "invert", "random_erasing"), 1.0
+    ),
     paste=1,
 )
 BATCH = 16
@@ -113,17 +115,17 @@ def training_step(side: int, precision: torch.dtype) -> Callable[[], int]:
     model = resnet18(num_classes=2)
     model.conv1 = torch.nn.Conv2d(1, 64, 7, 2, 3, bias=False)
     model = model.to(memory_format=torch.channels_last).train()
-    optimiser = torch.optim.SGD(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     images = torch.randn(BATCH, 1, side, side).contiguous(memory_format=torch.channels_last)
     target = torch.randint(2, (BATCH,))
 
     def work() -> int:
         for _ in range(2):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             with torch.autocast("cpu", precision, enabled=precision != torch.float32):
                 loss = torch.nn.functional.cross_entropy(model(images), target)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
         return 2 * BATCH
 
     return work
@@ -145,16 +147,16 @@ def main() -> None:
     records = records[: arguments.count]
 
     def recipe(settings: Augmentation) -> Recipe:
-        fit = FitParameters(long_side=side, multiple=side)
+        fit = PreprocessConfig(long_side=side, multiple=side)
         model = Architecture(name="fractura")
-        loop = Loop(epochs=1, batch=BATCH)
+        loop = TrainerConfig(epochs=1, batch_size=BATCH)
         return Recipe(
             name="loading",
             task="multi-task",
             model=model,
             data=Data(fit=fit),
             augmentation=settings,
-            loop=loop,
+            trainer=loop,
         )
 
     plain, strong = recipe(Augmentation()), recipe(STRONGEST)
@@ -172,7 +174,7 @@ def main() -> None:
         def vary(settings: Augmentation) -> int:
             for index in everything:
                 image, marks = store.image(index), store.outlines(index)
-                augment(image, marks, plain.data.frame, plain.data.fit, settings, index)
+                augment(image, marks, plain.data.frame, plain.data.preprocess, settings, index)
             return len(store)
 
         def batches(chosen: Recipe, workers: int) -> int:

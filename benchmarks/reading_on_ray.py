@@ -54,7 +54,7 @@ def threads(images: list[str], workers: int) -> tuple[float, float]:
     import cv2
 
     from fractura import Reader
-    from fractura.reading.stream import read_files
+    from fractura.batch.read_files import read_files
 
     cv2.setNumThreads(1)
     outcomes = read_files(Reader(threads=1), images, workers=workers)
@@ -67,13 +67,13 @@ def threads(images: list[str], workers: int) -> tuple[float, float]:
 
 def ray(images: list[str], workers: int) -> tuple[float, float]:
     """As ``fractura detect --ray local --workers`` reads."""
-    import fractura.reading.ray
-    from fractura.reading.ray import Entry, cluster, read_with_ray, settings_for
+    import fractura.batch.ray
+    from fractura.batch.ray import BatchItem, cluster, read_with_ray, settings_for
 
-    fractura.reading.ray.FILES_A_TASK = 16
+    fractura.batch.ray.FILES_A_TASK = 16
     settings = settings_for("fractura-s", frame=None, all_findings=False)
     with cluster("local", workers):
-        answers = read_with_ray(map(Entry, images), settings, workers)
+        answers = read_with_ray(map(BatchItem, images), settings, workers)
         first = next(answers).files
         start, spent = time.perf_counter(), processor_seconds()
         for _ in answers:

@@ -117,7 +117,7 @@ def _rival(name: str, threads: int) -> Callable[[Path], dict[str, float]]:
 def folder(images: list[Path], workers: int) -> float:
     """Images per second of the streaming reader."""
     from fractura import Reader
-    from fractura.reading.stream import read_files
+    from fractura.batch.read_files import read_files
 
     reader = Reader(threads=1)
     start = time.perf_counter()

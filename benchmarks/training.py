@@ -48,27 +48,28 @@ from torchvision import tv_tensors
 from torchvision.models import detection, get_model
 from torchvision.transforms import v2
 
+from fractura.atomic_write import make_folder
 from fractura.datasets.record import FRACTURE, Annotation, Record
 from fractura.datasets.storage import read_manifest
-from fractura.imaging.fit import FitParameters
 from fractura.imaging.phantom import make_phantom
-from fractura.imaging.save import make_folder, save_png
+from fractura.imaging.preprocess import PreprocessConfig
+from fractura.imaging.save import save_png
 from fractura.training.data.loader import training_loader
 from fractura.training.data.plan import Plan
 from fractura.training.data.store import open_store
-from fractura.training.material import labels_of
 from fractura.training.module import Training
 from fractura.training.recipe import (
     Architecture,
     Augmentation,
     Data,
-    Loop,
-    Optimiser,
+    OptimizerConfig,
     Recipe,
     Schedule,
+    TrainerConfig,
 )
-from fractura.training.tasks import learner
+from fractura.training.tasks import task_adapter
 from fractura.training.trainer import Machine, make_trainer
+from fractura.training.training_data import labels_of
 
 RATE, MOMENTUM, DECAY = 1e-3, 0.9, 1e-4
 CLASSES = ("no fracture", "fracture")
@@ -213,12 +214,12 @@ def _their_epoch(
     options: Any,
 ) -> Epoch:
     model.to(options.device).train()
-    optimiser = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
-    scaler = torch.amp.GradScaler(options.device, enabled=recipe.loop.precision == "fp16")
-    mixed = recipe.loop.precision != "fp32"
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
+    scaler = torch.amp.GradScaler(options.device, enabled=recipe.trainer.precision == "fp16")
+    mixed = recipe.trainer.precision != "fp32"
     loader = DataLoader(
         pictures,
-        batch_size=recipe.loop.batch,
+        batch_size=recipe.trainer.batch_size,
         shuffle=True,
         drop_last=True,
         num_workers=options.workers,
@@ -230,11 +231,11 @@ def _their_epoch(
         done = 0
         for images, targets in loader:
             images, targets = _moved(images, options.device), _moved(targets, options.device)
-            with torch.autocast(options.device, DTYPES[recipe.loop.precision], enabled=mixed):
+            with torch.autocast(options.device, DTYPES[recipe.trainer.precision], enabled=mixed):
                 loss = loss_of(images, targets)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             scaler.scale(loss).backward()
-            scaler.step(optimiser)
+            scaler.step(optimizer)
             scaler.update()
             loss.item()  # the reference scripts log it
             done += len(targets)
@@ -310,7 +311,7 @@ def compare(
     start = time.perf_counter()
     store = open_store(records, recipe.data, folder / "cache", options.workers or 1)
     decoding = time.perf_counter() - start
-    chosen = learner(recipe)
+    chosen = task_adapter(recipe)
     network = chosen.build(recipe, len(CLASSES)).to(memory_format=torch.channels_last)
     module = Training(network, chosen, recipe, CLASSES, torch.ones(len(CLASSES)), {})
     alike = recipe.model_copy(update={"augmentation": AS_THEIRS[name]})
@@ -328,7 +329,7 @@ def compare(
     result: dict[str, Any] = {
         "model": recipe.model.name,
         "side": recipe.data.side,
-        "batch": recipe.loop.batch,
+        "batch": recipe.trainer.batch_size,
         "images": len(store),
         "decoding_once_seconds": round(decoding, 2),
         "reference": rates(theirs),
@@ -355,18 +356,20 @@ def rates(turns: Sequence[Turn]) -> dict[str, float]:
 
 
 def recipe_of(task: Any, model: str, side: int, batch: int, options: Any) -> Recipe:
-    """A recipe with the reference's optimiser and the default augmentation."""
+    """A recipe with the reference's optimizer and the default augmentation."""
     epochs = 2 * (options.rounds + 1)
     return Recipe(
         name=model,
         task=task,
         model=Architecture(name=model, pretrained="none", dropout=0),
-        data=Data(fit=FitParameters(long_side=side, multiple=side)),
-        optimiser=Optimiser(
-            name="sgd", head_rate=RATE, backbone_rate=RATE, momentum=MOMENTUM, weight_decay=DECAY
+        data=Data(preprocess=PreprocessConfig(long_side=side, multiple=side)),
+        optimizer=OptimizerConfig(
+            name="sgd", head_lr=RATE, backbone_lr=RATE, momentum=MOMENTUM, weight_decay=DECAY
         ),
         schedule=Schedule(name="constant"),
-        loop=Loop(epochs=epochs, batch=batch, clip=0, precision=options.precision),
+        trainer=TrainerConfig(
+            epochs=epochs, batch_size=batch, grad_clip_norm=0, precision=options.precision
+        ),
     )
 
 

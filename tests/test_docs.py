@@ -12,7 +12,7 @@ import pytest
 from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import FRACTURE, Annotation, Record
 from fractura.datasets.storage import write_manifest
-from fractura.evaluation.predictions import predictions, write_predictions
+from fractura.evaluation.predictions.run_table import run_predictions, write_predictions
 from fractura.evaluation.run_scorecard import (
     Cost,
     Provenance,
@@ -52,7 +52,7 @@ def write_run(folder: Path) -> None:
         provenance=Provenance("resnet18", "binary-fracture", "0" * 64, 0, {}, None, "2026-01-01"),
     )
     write_scorecard(folder / "scorecard.json", card)
-    said = predictions(ids, ids, truth, probabilities, classes)
+    said = run_predictions(ids, ids, truth, probabilities, classes)
     write_predictions(folder / "predictions.csv", {"valid": said})
 
 

@@ -27,9 +27,17 @@ class SeveralFramesError(LoadError):
     """The file holds several frames and none was chosen."""
 
 
+class SaveError(FracturaError):
+    """A file could not be written."""
+
+
 class ModelError(FracturaError):
     """A model file is missing, damaged or was not exported for this reader."""
 
 
 class InUseError(FracturaError):
     """Another process writes to the folder."""
+
+
+class WrongUsageError(FracturaError):
+    """What was asked for leaves nothing to do, or contradicts itself."""

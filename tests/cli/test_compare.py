@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from fractura.cli import _Commands
 from fractura.cli.compare import compare
 from fractura.evaluation.detection import match
-from fractura.evaluation.predictions import predictions, write_predictions
+from fractura.evaluation.predictions.run_table import run_predictions, write_predictions
 from fractura.evaluation.run_scorecard import (
     Cost,
     Provenance,
@@ -179,7 +179,7 @@ def measured(folder, model, skill, *, ids=IDS, truth=TRUTH):
         provenance=replace(ORIGIN, model=model), samples=50,
     )  # fmt: skip
     written(folder, card)
-    cases = predictions(ids, ids, truth, both, CLASSES)
+    cases = run_predictions(ids, ids, truth, both, CLASSES)
     write_predictions(folder / "predictions.csv", {"valid": cases})
     return folder
 
@@ -187,7 +187,7 @@ def measured(folder, model, skill, *, ids=IDS, truth=TRUTH):
 def test_paired_tests_where_predictions_are_of_the_same_cases(tmp_path, run):
     paths = [measured(tmp_path / "a", "vgg16", 0.1), measured(tmp_path / "b", "resnet18", 0.6)]
     paths.append(measured(tmp_path / "c", "custom-cnn", 0.0))
-    cases = predictions(IDS[:-1], IDS[:-1], TRUTH[:-1], np.full((11, 2), 0.5), CLASSES)
+    cases = run_predictions(IDS[:-1], IDS[:-1], TRUTH[:-1], np.full((11, 2), 0.5), CLASSES)
     write_predictions(paths[2] / "predictions.csv", {"valid": cases})
     assert run(*paths, "--out", "out").exit_code == 0
     text = (tmp_path / "out" / "comparison.md").read_text("utf-8")

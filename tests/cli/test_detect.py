@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fractura.cli.pictures import draw_reading, picture_name
+from fractura.batch.pictures import draw_reading, picture_name
 from fractura.findings import Box, Finding, Reading
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
@@ -50,7 +50,7 @@ def test_json_has_the_documented_form(fractura, phantom_pngs):
     assert 0 <= line["fracture"]["probability"] <= 1
     assert line["fracture"]["decision"] in ("fracture", "no fracture", "uncertain")
     assert set(line["region"]) == {"label", "probability"}
-    assert list(line["milliseconds"]) == ["decode", "fit", "network", "boxes"]
+    assert list(line["milliseconds"]) == ["decode", "preprocess", "network", "boxes"]
     scores = [finding["score"] for finding in line["findings"]]
     assert scores == sorted(scores, reverse=True)
     for finding in line["findings"]:

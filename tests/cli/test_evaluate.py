@@ -15,7 +15,7 @@ from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import FRACTURE, Annotation, Record
 from fractura.datasets.storage import write_manifest
 from fractura.evaluation.run_scorecard import read_scorecard
-from fractura.evaluation.stress import foreign, robustness
+from fractura.evaluation.stress import ood, robustness
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
 from fractura.reading.trained_on import KEY, pack
@@ -143,7 +143,7 @@ def test_a_model_says_itself_what_it_has_seen(fractura, table, tmp_path):
 
 
 def test_a_model_reads_radiographs_changed_and_foreign(fractura, tmp_path, monkeypatch):
-    monkeypatch.setattr(foreign, "MADE", 2)
+    monkeypatch.setattr(ood, "MADE", 2)
     monkeypatch.setattr(robustness, "robustness", partial(robustness.robustness, severities=(3,)))
     records = []
     for number in range(6):

@@ -19,8 +19,8 @@ RECIPE = {
     "name": "tiny",
     "task": "binary-fracture",
     "model": {"name": "custom-cnn", "pretrained": "none"},
-    "data": {"fit": {"long_side": 64, "multiple": 64}},
-    "loop": {"epochs": 1},
+    "data": {"preprocess": {"long_side": 64, "multiple": 64}},
+    "trainer": {"epochs": 1},
 }
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.inputs import find_inputs
+from fractura.batch.paths import find_inputs
+from fractura.errors import WrongUsageError
 from fractura.findings import Failure
 
 

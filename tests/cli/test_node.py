@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("pynetdicom")
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.node import app
+from fractura.errors import WrongUsageError
 from fractura.findings import Reading
 from fractura.service.settings import SettingsError, read_settings
 from fractura.service.store.deliveries import bury, claim_deliveries

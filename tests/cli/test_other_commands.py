@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
+from fractura.batch.pictures import picture_name
 from fractura.cli.phantom import Wanted, run_lengths
-from fractura.cli.pictures import picture_name
 from fractura.imaging.load import load
 from fractura.imaging.phantom import KINDS, make_phantom
 from fractura.imaging.quality import psnr, ssim

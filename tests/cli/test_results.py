@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.pictures import picture_name
-from fractura.cli.results import Results
-from fractura.errors import InUseError
+from fractura.batch.pictures import picture_name
+from fractura.batch.results import Results
+from fractura.errors import InUseError, WrongUsageError
 from fractura.findings import Box, Failure, Finding, Reading
 
 

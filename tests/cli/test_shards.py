@@ -3,13 +3,12 @@ from hashlib import sha256
 
 import pytest
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.shards import Shards
-from fractura.errors import InUseError
+from fractura.batch.ray import BatchItem, BatchSettings, answer
+from fractura.batch.shards import Shards
+from fractura.errors import InUseError, WrongUsageError
 from fractura.findings import Failure, Reading
-from fractura.reading.ray import Entry, Settings, answer
 
-SETTINGS = Settings("1", "model", "0" * 64, None, False)
+SETTINGS = BatchSettings("1", "model", "0" * 64, None, False)
 STRANGE = "dir/wei\nrd é \udce9.png"
 
 
@@ -33,12 +32,12 @@ def _summary(folder):
 
 def test_a_run_goes_on_where_another_ended(tmp_path):
     with Shards(tmp_path, SETTINGS, lines_a_shard=2) as shards:
-        assert shards.entry(STRANGE) == Entry(STRANGE)
+        assert shards.entry(STRANGE) == BatchItem(STRANGE)
         _add(shards, _reading(STRANGE), _reading("b"), Failure("c", "LoadError", "no"))
     with Shards(tmp_path, SETTINGS, lines_a_shard=2) as shards:
         digest = sha256(b"pixels").hexdigest()
-        assert shards.entry(STRANGE) == Entry(STRANGE, digest, "fracture")
-        assert shards.entry("c") == Entry("c", None, "failed")
+        assert shards.entry(STRANGE) == BatchItem(STRANGE, digest, "fracture")
+        assert shards.entry("c") == BatchItem("c", None, "failed")
         _add(shards, _reading("b", b"other", "uncertain"), _reading("c"), _reading("d"))
     assert [line["path"] for line in _lines(tmp_path)] == [STRANGE, "b", "c", "d"]
     summary = _summary(tmp_path)
@@ -57,7 +56,7 @@ def test_what_a_kill_tore_is_mended(tmp_path, cut):
     shard.write_bytes(torn)
     (tmp_path / ".0123.part").touch()
     with Shards(tmp_path, SETTINGS) as shards:
-        assert shards.entry("c") == Entry("c")
+        assert shards.entry("c") == BatchItem("c")
         assert shards.entry("a").sha256 == sha256(b"new").hexdigest()
     assert [line["path"] for line in _lines(tmp_path)] == ["b", "a"]
     assert _summary(tmp_path)["files"] == 2
@@ -70,7 +69,7 @@ def test_other_folders_are_left_alone(tmp_path):
         with pytest.raises(InUseError):
             Shards(tmp_path / "a", SETTINGS)
     with pytest.raises(WrongUsageError, match="another model"):
-        Shards(tmp_path / "a", Settings("1", "model", "1" * 64, None, False))
+        Shards(tmp_path / "a", BatchSettings("1", "model", "1" * 64, None, False))
     (tmp_path / "b").mkdir()
     (tmp_path / "b/readings.jsonl").touch()
     with pytest.raises(WrongUsageError, match="other results"):

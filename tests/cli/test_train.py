@@ -21,7 +21,7 @@ MACHINE = ("--accelerator", "cpu", "--devices", 1, "--workers", 0)
 def start(fractura: Any, tmp_path: Path) -> Any:
     """Runs ``fractura train`` on pictures of noise."""
     manifest = write_noise(tmp_path / "data")
-    (tmp_path / "tiny.yaml").write_text(recipe_yaml(recipe(loop={"epochs": 1})))
+    (tmp_path / "tiny.yaml").write_text(recipe_yaml(recipe(trainer={"epochs": 1})))
     return lambda *more: fractura("train", "tiny.yaml", "--manifest", manifest, *MACHINE, *more)
 
 
@@ -33,9 +33,9 @@ def test_train_then_go_on_then_evaluate(start: Any, fractura: Any, tmp_path: Pat
     again = start()
     assert again.exit_code == 1
     assert again.stderr.startswith("fractura: runs/tiny already holds a run; go on with --resume")
-    longer = start("--resume", "--set", "loop.epochs=2", "--tensorboard")
+    longer = start("--resume", "--set", "trainer.epochs=2", "--tensorboard")
     assert longer.exit_code == 0, longer.stderr
-    assert longer.stdout.startswith("Going on with changes: loop.epochs from 1 to 2.\n")
+    assert longer.stdout.startswith("Going on with changes: trainer.epochs from 1 to 2.\n")
     run = tmp_path / "runs" / "tiny"
     assert len((run / "metrics.csv").read_text().splitlines()) == 3
     assert list((run / "tensorboard").glob("events*"))
@@ -58,11 +58,15 @@ def test_preview(start: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "status", "words"),
     [
-        (("--set", "loop.epoch=3"), 2, "loop.epoch is no field; did you mean loop.epochs?"),
-        (("--set", "loop.epochs"), 2, "write it as loop.epochs=3"),
+        (
+            ("--set", "trainer.epoch=3"),
+            2,
+            "trainer.epoch is no field; did you mean trainer.epochs?",
+        ),
+        (("--set", "trainer.epochs"), 2, "write it as trainer.epochs=3"),
         (("--set", "model.name=resnt18"), 1, "resnet18"),
-        (("--set", "loop.monitor=valid/acc"), 1, "set loop.monitor to one of valid/loss"),
-        (("--set", "loop.precision=fp16"), 1, "loop.precision=fp16 needs a GPU"),
+        (("--set", "trainer.monitor=valid/acc"), 1, "set trainer.monitor to one of valid/loss"),
+        (("--set", "trainer.precision=fp16"), 1, "trainer.precision=fp16 needs a GPU"),
         (("--devices", "two"), 1, "--devices two does not work here"),
         (("--accelerator", "gpu"), 1, "--accelerator gpu"),
     ],

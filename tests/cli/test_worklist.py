@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fractura.cli.worklist import fetch, find_files
+from fractura.batch.input_sources import fetch, find_files
 from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import Record
 from fractura.datasets.storage import write_manifest

@@ -24,9 +24,9 @@ from fractura.datasets.manifest import Intake, ManifestError
 from fractura.datasets.record import Dropped, Record
 from fractura.datasets.sources.source import Options, Source, SourceError
 from fractura.datasets.storage import read_manifest
-from fractura.errors import LoadError
+from fractura.errors import LoadError, SaveError
 from fractura.imaging.load import load
-from fractura.imaging.save import SaveError, save_png
+from fractura.imaging.save import save_png
 
 
 def _request(folder, items, name="made", licence=None, **options):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fractura.datasets.convert.coco import FILE, write_coco
 from fractura.datasets.convert.folders import write_folders
-from fractura.datasets.convert.select import CLIPPED, OUTSIDE, Item, select
+from fractura.datasets.convert.select import CLIPPED, OUTSIDE, ConvertedImage, select
 from fractura.datasets.convert.yolo import write_yolo
 from fractura.datasets.record import LABELS, SPLITS, Annotation, Record
 from fractura.datasets.sources.source import Options
@@ -90,7 +90,7 @@ def manifests(draw: st.DrawFn) -> list[Record]:
 
 
 def write_and_read(
-    kind: str, items: tuple[Item, ...], folder: Path, **options: bool
+    kind: str, items: tuple[ConvertedImage, ...], folder: Path, **options: bool
 ) -> dict[str, Record]:
     WRITERS[kind](items, folder, "link", iter, **options)  # type: ignore[operator]
     adapter = import_module(f"fractura.datasets.sources.{kind}")
@@ -107,7 +107,7 @@ def with_files(records: list[Record], pictures: list[Path]) -> list[Record]:
     return [replace(one, path=path) for one, path in zip(records, pictures, strict=True)]
 
 
-def split_items(records: list[Record], *, detection: bool) -> tuple[Item, ...]:
+def split_items(records: list[Record], *, detection: bool) -> tuple[ConvertedImage, ...]:
     """What is selected, after a look at whether everything is accounted for."""
     selection = select(records, detection=detection)
     assert len(selection.items) + selection.skipped.total() == len(records)

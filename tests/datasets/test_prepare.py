@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from fractura.datasets.manifest import Intake, Manifest
-from fractura.datasets.prepare import Settings, measure_speed, prepare
+from fractura.datasets.prepare import PrepareSettings, measure_speed, prepare
 from fractura.datasets.record import Annotation, Record
 from fractura.datasets.storage import write_dropped
 from fractura.errors import FracturaError
 from fractura.findings import Box
-from fractura.imaging.fit import resize
 from fractura.imaging.load import load
 from fractura.imaging.phantom import make_phantom
+from fractura.imaging.preprocess import resize_long_side
 from fractura.imaging.save import save_png, to_16_bit
 
 MARK = Annotation("fracture", Box(20, 24, 100, 120), (((20, 24), (100, 24), (60, 120)),), "oblique")
@@ -32,8 +32,8 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     folder = tmp_path_factory.mktemp("originals")
     phantom = make_phantom(3, width=200, height=240).radiograph.pixels
     save_png(folder / "a.png", to_16_bit(phantom))
-    cv2.imwrite(str(folder / "b.jpg"), np.uint8(255 * resize(phantom, 300)[:150, :]))
-    save_png(folder / "c.png", to_16_bit(resize(phantom, 48)))
+    cv2.imwrite(str(folder / "b.jpg"), np.uint8(255 * resize_long_side(phantom, 300)[:150, :]))
+    save_png(folder / "c.png", to_16_bit(resize_long_side(phantom, 48)))
     result = []
     for path in sorted(folder.iterdir()):
         pixels = load(path).pixels
@@ -58,11 +58,11 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
 def test_pixels_are_those_of_load_and_resize(
     records: list[Record], tmp_path: Path, bits: int
 ) -> None:
-    settings = Settings(120, 16 if bits == 16 else 8)
+    settings = PrepareSettings(120, 16 if bits == 16 else 8)
     made = prepare(Manifest(tuple(records)), tmp_path, settings)
     for before, after in zip(records, made.manifest.records, strict=True):
         pixels = load(before.path).pixels
-        wanted = resize(pixels, min(120, max(pixels.shape)))
+        wanted = resize_long_side(pixels, min(120, max(pixels.shape)))
         found = load(after.path)
         assert (found.bits, found.warnings) == (bits, ())
         assert np.abs(found.pixels - wanted).max() <= 0.5 / (2**bits - 1) + 1e-6
@@ -83,7 +83,7 @@ def test_pixels_are_those_of_load_and_resize(
 
 
 def test_a_second_run_makes_nothing_again(records: list[Record], tmp_path: Path) -> None:
-    manifest, settings = Manifest(tuple(records)), Settings(100)
+    manifest, settings = Manifest(tuple(records)), PrepareSettings(100)
 
     def interrupted(items: Iterator, total: int) -> Iterator:
         yield next(items)
@@ -98,7 +98,7 @@ def test_a_second_run_makes_nothing_again(records: list[Record], tmp_path: Path)
     again = prepare(manifest, tmp_path, settings)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()} == times
     assert again == replace(made, held=3)
-    assert not prepare(manifest, tmp_path, Settings(101)).held
+    assert not prepare(manifest, tmp_path, PrepareSettings(101)).held
     assert prepare(Manifest(()), tmp_path, settings).manifest.records == ()
 
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_dropped_with_its_reason(
         Intake("s", "yolo", "", None, 9, 3, {"lost": 6}),
         Intake("t", "coco", "", None, 4, 4),
     )
-    made = prepare(Manifest((*records, *bad), intakes), tmp_path / "out", Settings())
+    made = prepare(Manifest((*records, *bad), intakes), tmp_path / "out", PrepareSettings())
     assert [one.id for one in made.manifest.records] == [one.id for one in records]
     reasons = {
         "files are damaged": 1,
@@ -135,4 +135,4 @@ def test_what_cannot_be_read_is_dropped_with_its_reason(
     write_dropped(tmp_path / "dropped.csv", ())
     assert not (tmp_path / "dropped.csv").exists()
     with pytest.raises(FracturaError, match=r"no image can be prepared; the first: .*broken\.png"):
-        prepare(Manifest(tuple(bad)), tmp_path / "none", Settings())
+        prepare(Manifest(tuple(bad)), tmp_path / "none", PrepareSettings())

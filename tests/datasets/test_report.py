@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from fractura.datasets.audit.result import Audit, Check, Problem
+from fractura.datasets.audit.result import Audit, AuditProblem, Check
 from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import Annotation, Record
 from fractura.datasets.report import audit, audit_page, stats_page
+from fractura.datasets.report.charts import draw_figures
 from fractura.datasets.report.contact_sheet import draw_contact_sheet, sample
-from fractura.datasets.report.figures import draw_figures
 from fractura.datasets.report.table import Table, cross_table, tables_of
 from fractura.datasets.stats import statistics
 from fractura.findings import Box
@@ -140,7 +140,9 @@ def check_of(*problems, title="Near-duplicates", **options):
     return Check("near", title, "What was done.", "1 pair.", problems, **options)
 
 
-LEAK = Problem("leak", "2 pictures show one exposure.", ("s/0", "s/1"), {"similarity": 0.99312})
+LEAK = AuditProblem(
+    "leak", "2 pictures show one exposure.", ("s/0", "s/1"), {"similarity": 0.99312}
+)
 
 
 def test_the_pictures_in_the_page_are_those_given(records, pictures):
@@ -167,7 +169,7 @@ def test_boxes_are_drawn_in_source_pixels_and_only_on_their_own_picture(records,
 
 
 def test_hostile_text_stays_text(records, pictures):
-    problem = Problem("error", HOSTILE, (HOSTILE, "s/0"), {HOSTILE: [HOSTILE, {"a": HOSTILE}]})
+    problem = AuditProblem("error", HOSTILE, (HOSTILE, "s/0"), {HOSTILE: [HOSTILE, {"a": HOSTILE}]})
     check = check_of(
         problem,
         title=HOSTILE,
@@ -189,7 +191,7 @@ def test_hostile_text_stays_text(records, pictures):
 
 
 def test_an_image_without_picture_or_record_is_named(records):
-    problem = Problem("error", "Unreadable.", ("s/2", "not/listed"))
+    problem = AuditProblem("error", "Unreadable.", ("s/2", "not/listed"))
     page = check_page(audit_page(make_audit(check_of(problem)), records, lambda name: None))
     assert page.text.count("no picture") == 2
     assert "not/listed" in page.text
@@ -199,7 +201,7 @@ def test_an_image_without_picture_or_record_is_named(records):
 
 def test_long_lists_are_cut_and_say_so(records, pictures):
     many = [replace(LEAK, sentence=f"Problem {n}.") for n in range(audit.PROBLEMS_SHOWN + 7)]
-    crowd = Problem("note", "A crowd.", tuple(f"s/{n % 4}" for n in range(15)))
+    crowd = AuditProblem("note", "A crowd.", tuple(f"s/{n % 4}" for n in range(15)))
     rows = [{"n": n} for n in range(audit.ROWS_SHOWN + 5)]
     page = check_page(
         audit_page(
@@ -219,7 +221,7 @@ def test_long_lists_are_cut_and_say_so(records, pictures):
 def test_the_page_stays_small_however_much_is_wrong(records, monkeypatch):
     monkeypatch.setattr(audit, "PICTURE_BYTES", 400_000)
     noise = np.random.default_rng(0).integers(0, 256, (192, 192), dtype=np.uint8)
-    crowd = Problem("leak", "A crowd.", ("s/1",) * 12)
+    crowd = AuditProblem("leak", "A crowd.", ("s/1",) * 12)
     checks = [check_of(*[crowd] * 30, title=f"Check {n}") for n in range(3)]
     html = audit_page(make_audit(*checks, check_of()), records, lambda name: noise)
     page = check_page(html)
@@ -235,8 +237,16 @@ def test_the_page_stays_small_however_much_is_wrong(records, monkeypatch):
         ([check_of(LEAK)], "test", "This split leaks: 1 problem in “Near-duplicates”."),
         ([check_of()], "test", "No leak was found between train and test."),
         ([check_of()], "train", "The images are not split, so nothing can leak."),
-        ([check_of(Problem("error", "Bad.", ()))], "test", "1 check found errors in the data."),
-        ([check_of(Problem("warning", "?", ()))], "test", "1 check found something to look at."),
+        (
+            [check_of(AuditProblem("error", "Bad.", ()))],
+            "test",
+            "1 check found errors in the data.",
+        ),
+        (
+            [check_of(AuditProblem("warning", "?", ()))],
+            "test",
+            "1 check found something to look at.",
+        ),
         ([], "test", "No leak was found between train and test."),
     ],
 )

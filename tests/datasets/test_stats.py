@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fractura.datasets.manifest import Intake, Manifest
 from fractura.datasets.record import LABELS, SPLITS, Annotation, Record
 from fractura.datasets.report.statistics_tables import statistics_tables
-from fractura.datasets.stats import NOT_GIVEN, Cell, Size, Spread, spread, statistics
+from fractura.datasets.stats import NOT_GIVEN, Size, Spread, StatisticsCell, spread, statistics
 from fractura.findings import Box
 
 
@@ -101,12 +101,12 @@ def test_every_count_of_a_small_manifest(manifest):
     assert found.content_hash == manifest.content_hash
     assert found.intakes == tuple(intake.sentence() for intake in manifest.intakes)
     assert found.cells == (
-        Cell("abnormal", NOT_GIVEN, NOT_GIVEN, "b", NOT_GIVEN, 1),
-        Cell("fracture", "wrist", "frontal", "a", "train", 1),
-        Cell("fracture", "wrist + elbow", "lateral", "a", "test", 1),
-        Cell("no fracture", "wrist", "frontal", "a", "train", 1),
-        Cell("normal", NOT_GIVEN, NOT_GIVEN, "b", NOT_GIVEN, 1),
-        Cell("unknown", NOT_GIVEN, NOT_GIVEN, "b", NOT_GIVEN, 1),
+        StatisticsCell("abnormal", NOT_GIVEN, NOT_GIVEN, "b", NOT_GIVEN, 1),
+        StatisticsCell("fracture", "wrist", "frontal", "a", "train", 1),
+        StatisticsCell("fracture", "wrist + elbow", "lateral", "a", "test", 1),
+        StatisticsCell("no fracture", "wrist", "frontal", "a", "train", 1),
+        StatisticsCell("normal", NOT_GIVEN, NOT_GIVEN, "b", NOT_GIVEN, 1),
+        StatisticsCell("unknown", NOT_GIVEN, NOT_GIVEN, "b", NOT_GIVEN, 1),
     )
     assert found.labels == LABELS
     assert list(found.count("split").items()) == [("train", 2), ("test", 1), (NOT_GIVEN, 3)]

@@ -14,7 +14,6 @@ from sklearn.calibration import _sigmoid_calibration
 from sklearn.isotonic import IsotonicRegression
 
 from fractura.errors import FracturaError, ModelError
-from fractura.evaluation.answers.read import read_answers
 from fractura.evaluation.calibrate import (
     Method,
     Recalibration,
@@ -26,8 +25,9 @@ from fractura.evaluation.calibrate import (
     write_probabilities,
     write_recalibrated_model,
 )
-from fractura.evaluation.figures.calibration import log_odds
-from fractura.evaluation.figures.points import promised
+from fractura.evaluation.metrics.calibration import log_odds
+from fractura.evaluation.metrics.points import promised
+from fractura.evaluation.predictions.read import read_predictions_of
 from fractura.reading.calibration import sigmoid
 from fractura.reading.model import Model
 from fractura.reading.trained_on import KEY, pack, trained_on
@@ -151,11 +151,11 @@ def test_the_model_file_gives_the_recalibrated_probability(tmp_path: Path) -> No
         after = stored.calibration.probability(logit)
         assert after == pytest.approx(sigmoid(0.7 * log_odds(np.array([before]))[0] - 0.3))
     better = replace(cases, probability=fitted.apply(cases.probability))
-    points, promise = stored.operating_points, stored.promise
+    points, guarantee = stored.operating_points, stored.guarantee
     low, high, expected = promised(better.probability, better.positive, "the site's own cases")
     assert (points.high_sensitivity.probability, points.high_specificity.probability) == (low, high)
-    assert promise == expected
-    assert promise.fractured == better.positive.sum()
+    assert guarantee == expected
+    assert guarantee.fractured == better.positive.sum()
     assert (better.probability[cases.positive] >= points.high_sensitivity.probability).mean() >= 0.9
     assert (
         better.probability[~cases.positive] < points.high_specificity.probability
@@ -173,7 +173,7 @@ def test_the_model_file_gives_the_recalibrated_probability(tmp_path: Path) -> No
 def test_the_table_is_read_as_answers(tmp_path: Path) -> None:
     cases = draw(0, 20)
     write_probabilities(tmp_path / "better.csv", cases, cases.probability, "platt")
-    answers = read_answers(tmp_path / "better.csv", cases.records)
+    answers = read_predictions_of(tmp_path / "better.csv", cases.records)
     assert answers.cases.ids == cases.ids
     assert answers.cases.model == "made up 1+platt"
     assert answers.cases.probability == pytest.approx(cases.probability, rel=1e-5)

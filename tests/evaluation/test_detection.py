@@ -21,8 +21,8 @@ from fractura.evaluation.detection import (
     pairs_of,
     pooled_average_precision,
 )
-from fractura.evaluation.figures.boxes import areas, match_sizes
-from fractura.evaluation.pool import Pool
+from fractura.evaluation.metrics.boxes import areas, match_sizes
+from fractura.evaluation.ranked_boxes import RankedBoxes
 from tests.evaluation.coco_reference import Detections, coco_boxes, tools
 
 COCO_SIZES = ((0, 1e10), (0, 32**2), (32**2, 96**2), (96**2, 1e10))
@@ -72,7 +72,7 @@ def ours(truths: Sequence[NDArray[np.float64]], found: Sequence[Detections]) -> 
     columns = []
     for low, high in COCO_SIZES:
         matching = match_sizes(some, true, pairs, len(truths), areas(some), areas(true), low, high)
-        values = Pool(matching).average_precision(once)
+        values = RankedBoxes(matching).average_precision(once)
         columns.append([values[overlap][0] for overlap in OVERLAPS])
     return np.array(columns).T
 
@@ -140,10 +140,10 @@ def test_images_one_by_one_equal_all_at_once(monkeypatch: pytest.MonkeyPatch) ->
         hits[matching.near] = matching.partners[0] >= 0
         np.testing.assert_array_equal(hits, np.concatenate([one.hits for one in singly]))
         once = np.ones((1, len(truths)))
-        flat_value = Pool(matching).average_precision(once)[overlap]
+        flat_value = RankedBoxes(matching).average_precision(once)[overlap]
         assert flat_value == pytest.approx(pooled_average_precision(singly))
         assert flat_value == pytest.approx(
-            Pool.of({overlap: singly}).average_precision(once)[overlap]
+            RankedBoxes.of({overlap: singly}).average_precision(once)[overlap]
         )
 
 

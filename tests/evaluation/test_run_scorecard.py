@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
 from fractura.evaluation.detection import Matches, match, pooled_average_precision
-from fractura.evaluation.pool import Pool
-from fractura.evaluation.predictions import predictions, read_predictions, write_predictions
+from fractura.evaluation.predictions.run_table import (
+    read_predictions,
+    run_predictions,
+    write_predictions,
+)
+from fractura.evaluation.ranked_boxes import RankedBoxes
 from fractura.evaluation.run_scorecard import (
     Cost,
     Provenance,
@@ -60,7 +64,7 @@ def classified(split: str, seed: int = 0, provenance: Provenance = PROVENANCE) -
 def test_pooled_figures_of_counts_equal_those_of_a_list(seed: int) -> None:
     matches = found(seed)[0.5]
     counts = np.random.default_rng(seed).integers(0, 4, (5, len(matches))).astype(float)
-    values = Pool.of({0.5: matches}).average_precision(counts)[0.5]
+    values = RankedBoxes.of({0.5: matches}).average_precision(counts)[0.5]
     for row, value in zip(counts, values, strict=True):
         assert value == pytest.approx(pooled_average_precision(matches, row.astype(int)))
 
@@ -84,7 +88,7 @@ def test_the_free_response_curve_equals_its_definition(seed: int) -> None:
     matches = found(seed)[0.5]
     counts = np.random.default_rng(seed).integers(0, 3, (3, len(matches))).astype(float)
     rates = (0.05, 0.25, 1, 2)
-    values = Pool.of({0.5: matches}).sensitivity_at(counts, rates, 0.5)
+    values = RankedBoxes.of({0.5: matches}).sensitivity_at(counts, rates, 0.5)
     for row, curve in zip(counts, values, strict=True):
         expected = [free_response(matches, row, rate) for rate in rates]
         assert curve == pytest.approx(expected)
@@ -93,7 +97,7 @@ def test_the_free_response_curve_equals_its_definition(seed: int) -> None:
 def test_a_pool_without_boxes() -> None:
     nothing = [Matches(np.zeros(0), np.zeros(0, bool), n) for n in (0, 2)]
     ones = np.ones((1, 2))
-    pool, empty = Pool.of({0.5: nothing}), Pool.of({0.5: nothing[:1]})
+    pool, empty = RankedBoxes.of({0.5: nothing}), RankedBoxes.of({0.5: nothing[:1]})
     assert pool.average_precision(ones)[0.5] == [0]
     assert pool.sensitivity_at(ones, (1,), 0.5) == [[0]]
     assert np.isnan(empty.average_precision(ones[:, :1])[0.5])
@@ -222,8 +226,8 @@ def test_predictions_are_read_as_written(tmp_path: Path) -> None:
     p = random.dirichlet(np.ones(3), 4).astype(np.float32)
     classes = ("hand", "a, quoted “class”", "c")
     ids, clusters = ["b", "a,1", "d\udcff", 'c"'], ["p1", "p1", "p2", "p3"]
-    valid = predictions(ids, clusters, np.array([0, 1, 2, 1]), p, classes)
-    test = predictions(["x"], [7], np.array([2]), p[:1], classes)
+    valid = run_predictions(ids, clusters, np.array([0, 1, 2, 1]), p, classes)
+    test = run_predictions(["x"], [7], np.array([2]), p[:1], classes)
     write_predictions(tmp_path / "p.csv", {"valid": valid, "test": test})
     read = read_predictions(tmp_path / "p.csv", "valid")
     assert read is not None

@@ -10,9 +10,9 @@ import pytest
 from fractura.datasets.record import Record
 from fractura.datasets.sources.fracatlas import SOURCE
 from fractura.datasets.sources.source import Options
-from fractura.evaluation.answers.model import read_with
-from fractura.evaluation.figures.boxes import detection
-from fractura.evaluation.figures.image import image_figures
+from fractura.evaluation.metrics.boxes import detection
+from fractura.evaluation.metrics.image import image_figures
+from fractura.evaluation.predictions.model import read_with
 from fractura.evaluation.report.page import write_report
 from fractura.evaluation.run_scorecard import read_scorecard
 

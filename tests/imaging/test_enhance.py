@@ -15,7 +15,7 @@ from fractura.imaging.enhance import (
     median,
     noise_sigma,
     non_local_means,
-    normalise,
+    normalize,
     resize,
 )
 from fractura.imaging.quality import psnr
@@ -52,7 +52,7 @@ def test_every_step_keeps_the_contract(name, height, width, seed, levels):
         assert result.shape == pixels.shape
 
 
-@pytest.mark.parametrize("name", ["resize", "normalise", "bilateral", "median", "non-local-means"])
+@pytest.mark.parametrize("name", ["resize", "normalize", "bilateral", "median", "non-local-means"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1), (30, 50)])
 def test_a_constant_image_stays_constant(name, shape):
     pixels = np.full(shape, 0.625, dtype=np.float32)
@@ -61,7 +61,7 @@ def test_a_constant_image_stays_constant(name, shape):
 
 def test_a_large_radiograph():
     pixels = _limb(4000, 5000)
-    result = enhance(pixels, ("normalise", "median", "bilateral", "clahe", "resize"))
+    result = enhance(pixels, ("normalize", "median", "bilateral", "clahe", "resize"))
     assert result.shape == (819, 1024)
 
 
@@ -76,7 +76,7 @@ def test_steps_run_in_the_order_given():
 
 
 def test_an_unknown_step_is_named_with_the_known_ones():
-    with pytest.raises(UnknownStepError, match=r"'sharpen'; choose from resize, normalise, clahe"):
+    with pytest.raises(UnknownStepError, match=r"'sharpen'; choose from resize, normalize, clahe"):
         enhance(np.zeros((5, 5), np.float32), ("clahe", "sharpen"))
     assert issubclass(UnknownStepError, FracturaError)
 
@@ -85,8 +85,8 @@ def test_normalise_is_blind_to_exposure():
     pixels = _limb()
     low, high = np.percentile(pixels, (0.5, 99.5))
     expected = np.clip((pixels - low) / (high - low), 0, 1)
-    assert np.allclose(normalise(pixels), expected, atol=1e-6)
-    assert np.allclose(normalise(pixels * np.float32(0.3) + np.float32(0.1)), expected, atol=1e-5)
+    assert np.allclose(normalize(pixels), expected, atol=1e-6)
+    assert np.allclose(normalize(pixels * np.float32(0.3) + np.float32(0.1)), expected, atol=1e-5)
 
 
 def test_resize_averages_areas_and_keeps_the_aspect_ratio():

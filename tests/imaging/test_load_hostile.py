@@ -26,8 +26,9 @@ from fractura.errors import (
     TooLargeError,
     UnsupportedFileError,
 )
-from fractura.imaging import dicom_parse, limits
+from fractura.imaging import limits
 from fractura.imaging import load as load_module
+from fractura.imaging.dicom_file import parse
 from fractura.imaging.load import load, load_bytes
 
 # pytest replaces the filter that the loader sets for itself.
@@ -151,7 +152,7 @@ def test_a_compressed_frame_of_another_size_is_refused_before_it_is_decoded() ->
 def test_a_deflate_bomb_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = FUZZ.dicom(np.zeros((2000, 2000), np.uint16), uid.DeflatedExplicitVRLittleEndian)
     assert load_bytes(bomb).pixels.shape == (2000, 2000)
-    monkeypatch.setattr(dicom_parse, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(parse, "MAX_FILE_BYTES", 1 << 20)
     with pytest.raises(TooLargeError, match="deflated"):
         load_bytes(bomb)
 

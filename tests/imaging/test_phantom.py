@@ -16,7 +16,7 @@ from fractura.imaging.phantom.exposure import expose
 from fractura.imaging.phantom.geometry import (
     Bone,
     Flesh,
-    Grid,
+    PixelGrid,
     Point,
     chord,
     flesh_thickness,
@@ -211,7 +211,7 @@ def test_a_growth_plate_is_a_dark_band_across_the_bone():
 
 
 def test_a_cylinder_of_flesh_has_the_volume_of_a_cylinder():
-    grid = Grid(300, 300, 0.5)
+    grid = PixelGrid(300, 300, 0.5)
     flesh, muscle = flesh_thickness(
         grid, (Flesh(Point(0, -200), Point(0, 200), 30, 30, depth=1.0),)
     )

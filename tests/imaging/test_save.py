@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fractura.errors import FracturaError
-from fractura.imaging.save import SaveError, save_png, to_16_bit, write_whole
+from fractura.atomic_write import write_whole
+from fractura.errors import FracturaError, SaveError
+from fractura.imaging.save import save_png, to_16_bit
 
 
 def test_16_bit_round_trip(tmp_path):

@@ -12,8 +12,8 @@ from torchvision.models import detection, mobilenet_v2
 from torchvision.ops import box_iou
 
 from fractura.errors import FracturaError
-from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.phantom import make_phantom
+from fractura.imaging.preprocess import PreprocessConfig, preprocess
 from fractura.models.detectors import DETECTIONS, SCORE_FLOOR, build_detector, clean_boxes
 from fractura.models.registry import DETECTORS
 
@@ -95,14 +95,14 @@ def test_boxes_without_area_or_sense_change_nothing() -> None:
 def test_ssd_is_told_of_false_boxes_on_normals() -> None:
     torch.manual_seed(0)
     detector = build_detector("ssdlite320_mobilenet_v3_large", side=SIDE)
-    optimiser = torch.optim.SGD(detector.parameters(), lr=0.05)
+    optimizer = torch.optim.SGD(detector.parameters(), lr=0.05)
     images = torch.randn(4, 1, SIDE, SIDE)
     losses = []
     for _ in range(15):
         loss = detector(images, [NONE] * 4)["classification"]
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0] / 2
 
@@ -111,7 +111,7 @@ def test_a_phantoms_fracture_is_learned_by_heart() -> None:
     torch.manual_seed(0)
     side = 128
     phantom = make_phantom(17, width=300, height=400)
-    pixels, placement = fit(phantom.radiograph.pixels, FitParameters(side, side))
+    pixels, placement = preprocess(phantom.radiograph.pixels, PreprocessConfig(side, side))
     truth = torch.tensor([box.as_list() for box in phantom.boxes]) * placement.scale_x
     assert len(truth) == 1
     image = torch.from_numpy(pixels)
@@ -121,13 +121,13 @@ def test_a_phantoms_fracture_is_learned_by_heart() -> None:
     detector = build_detector("fasterrcnn_mobilenet_v2_fpn", side=side)
     detector.model.roi_heads.fg_bg_sampler.batch_size_per_image = 32
     detector.model.rpn._post_nms_top_n = {"training": 100, "testing": 100}
-    optimiser = torch.optim.SGD(detector.parameters(), lr=0.02, momentum=0.9)
+    optimizer = torch.optim.SGD(detector.parameters(), lr=0.02, momentum=0.9)
     for _ in range(60):
         loss = _total(detector(images, boxes))
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(detector.parameters(), 5.0)
-        optimiser.step()
+        optimizer.step()
     with torch.no_grad():
         for _ in range(15):
             detector(images, boxes)

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from fractura.errors import FracturaError
-from fractura.models.magnifier import (
+from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput
+from fractura.models.two_stage import (
     BELOW,
     HEAT_SHARPNESS,
     IMAGE_WEIGHT,
     PLACES,
     SCORE_SHARE,
     SIDE,
-    MagnifiedNetwork,
+    TwoStageNetwork,
     averaged,
     enlarged,
     load_first,
@@ -29,7 +30,6 @@ from fractura.models.magnifier import (
     spread,
     suspicious,
 )
-from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput
 
 sizes = st.floats(12, 60)
 places = st.floats(0, 400)
@@ -80,7 +80,7 @@ def test_it_looks_at_the_highest_peaks() -> None:
 
 def test_only_looked_at_places_count() -> None:
     torch.manual_seed(0)
-    network = MagnifiedNetwork(8).train()
+    network = TwoStageNetwork(8).train()
     assert not network.first[0].training
     network.eval()
     images = torch.randn(2, 1, 96, 128)
@@ -103,7 +103,7 @@ def test_only_looked_at_places_count() -> None:
 
 def test_each_magnifier_sees_its_own_share_and_their_answers_are_averaged() -> None:
     torch.manual_seed(4)
-    network = MagnifiedNetwork(8, shares=(0.4, 0.2)).eval()
+    network = TwoStageNetwork(8, crop_fill=(0.4, 0.2)).eval()
     images, number = torch.randn(2, 1, 96, 128), torch.tensor([0, 1, 1])
     boxes = torch.tensor([[30.0, 40, 70, 64], [5, 5, 30, 20], [90, 60, 120, 90]])
     with torch.no_grad():
@@ -119,7 +119,7 @@ def test_each_magnifier_sees_its_own_share_and_their_answers_are_averaged() -> N
 
 def test_an_image_and_its_mirror_image_are_seen_alike() -> None:
     torch.manual_seed(1)
-    network = MagnifiedNetwork(8).eval()
+    network = TwoStageNetwork(8).eval()
     images = torch.randn(2, 1, 64, 96)
     with torch.no_grad():
         one, other = network.look(images), mirrored(network.look(images.flip(-1)), 96)
@@ -131,7 +131,7 @@ def test_an_image_and_its_mirror_image_are_seen_alike() -> None:
 
 def test_first_networks_take_turns_with_the_mirror_image() -> None:
     torch.manual_seed(2)
-    network = MagnifiedNetwork(8, members=2, both_ways=False).eval()
+    network = TwoStageNetwork(8, members=2, mirror_tta=False).eval()
     images = torch.randn(1, 1, 64, 96)
     with torch.no_grad():
         one = network.first[0](images)
@@ -185,7 +185,7 @@ def test_what_is_said_of_a_shrunk_image_holds_for_the_whole_one() -> None:
 
 def test_each_first_network_sees_its_own_size() -> None:
     torch.manual_seed(3)
-    network = MagnifiedNetwork(8, members=2, both_ways=False, sizes=(1, 0.5)).eval()
+    network = TwoStageNetwork(8, members=2, mirror_tta=False, base_scales=(1, 0.5)).eval()
     images = torch.randn(1, 1, 128, 192)
     with torch.no_grad():
         one, small = network.first[0](images), shrunk(images, 0.5)
@@ -201,7 +201,7 @@ def test_it_stands_on_multi_task_runs(tmp_path: Path) -> None:
     paths = [str(tmp_path / f"{number}.safetensors") for number in range(2)]
     for source, path in zip(sources, paths, strict=True):
         save_file(source.state_dict(), path)
-    network = MagnifiedNetwork(8, members=2, shares=(0.4, 0.3))
+    network = TwoStageNetwork(8, members=2, crop_fill=(0.4, 0.3))
     load_first(network, paths)
     image = torch.randn(1, 1, 64, 64)
     network.eval()

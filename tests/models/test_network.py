@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
 from fractura.errors import FracturaError
-from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.load import load
+from fractura.imaging.preprocess import PreprocessConfig, preprocess
 from fractura.models.network import FractureNetwork, load_pretrained, log_mean_exp
 from fractura.reading.model import Model, model_path
 from fractura.training.export import network_from_onnx
@@ -81,12 +81,14 @@ def test_all_of_it_trains_but_the_stem() -> None:
 @pytest.mark.skipif(not FRACATLAS.is_dir(), reason="needs FracAtlas in ../shared/data")
 def test_shipped_onnx_equals_torch_on_forty_real_radiographs() -> None:
     model = Model("fractura-s", threads=1)
-    parameters: FitParameters = model.description.fit
-    network = network_from_onnx(model_path("fractura-s"), 64, both_ways=False, shares=(0.4, 0.4))
+    parameters: PreprocessConfig = model.description.preprocess
+    network = network_from_onnx(
+        model_path("fractura-s"), 64, mirror_tta=False, crop_fill=(0.4, 0.4)
+    )
     paths = sorted((FRACATLAS / "images").glob("*/*.jpg"))[::90][:40]
     assert len(paths) == 40
     for path in paths:
-        inputs, _ = fit(load(path).pixels, parameters)
+        inputs, _ = preprocess(load(path).pixels, parameters)
         ours = model.run(inputs)
         with torch.no_grad():
             theirs = network(torch.from_numpy(inputs))

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fractura.imaging.fit import FitParameters
+from fractura.imaging.preprocess import PreprocessConfig
 from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints
 from fractura.reading.model import ModelDescription
 from fractura.reading.runtime import METADATA_KEY
@@ -23,7 +23,7 @@ def describe(
     return ModelDescription(
         name="tiny",
         version="3",
-        fit=FitParameters(long_side=SIDE, multiple=SIDE),
+        preprocess=PreprocessConfig(long_side=SIDE, multiple=SIDE),
         regions=(),
         calibration=calibration or Calibration(1.0, 0.0, 1.0, 0.0),
         operating_points=POINTS,

@@ -15,18 +15,18 @@ import skimage.data
 from PIL import Image
 
 from fractura import FracturaError, Radiograph, Reader, load
-from fractura.imaging.foreign import KINDS, make_foreign
 from fractura.imaging.phantom import make_phantom
-from fractura.reading.foreign import WARNING, ForeignFlag, flag_from
+from fractura.ood.detector import WARNING, OodDetector, ood_detector_from
+from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
 
 from .networks import describe, write_constants
 
 FRACTURES = ("no fracture", "fracture")
 
 
-def tiny_flag(threshold: float = 1.0) -> ForeignFlag:
+def tiny_flag(threshold: float = 1.0) -> OodDetector:
     """Radiographs lie around (1, 1); (5, 1) is a made-up picture."""
-    return ForeignFlag(
+    return OodDetector(
         mean=np.array([1, 1, 0], np.float32),
         scale=np.array([1, 2, 1], np.float32),
         directions=np.array([[1, 0], [0, 1], [0, 0]], np.float32),
@@ -56,7 +56,7 @@ def test_far_away_and_not_finite_is_foreign_and_the_centre_is_not() -> None:
 
 def test_it_survives_json() -> None:
     flag = tiny_flag()
-    again = flag_from(json.loads(json.dumps(flag.to_dict())))
+    again = ood_detector_from(json.loads(json.dumps(flag.to_dict())))
     assert again is not None
     assert again.to_dict() == flag.to_dict()
     embedding = np.array([1.7, 0.2, 3], np.float32)
@@ -65,20 +65,22 @@ def test_it_survives_json() -> None:
 
 def test_unknown_versions_are_silent_and_damage_is_told() -> None:
     stored = tiny_flag().to_dict()
-    assert flag_from(None) is None
-    assert flag_from({**stored, "version": 2}) is None
+    assert ood_detector_from(None) is None
+    assert ood_detector_from({**stored, "version": 2}) is None
     del stored["weights"]
     with pytest.raises(FracturaError, match="damaged"):
-        flag_from(stored)
+        ood_detector_from(stored)
     with pytest.raises(FracturaError, match="damaged"):
-        flag_from({**tiny_flag().to_dict(), "mean": {"shape": [3], "type": "<f4", "base64": "AAA"}})
+        ood_detector_from(
+            {**tiny_flag().to_dict(), "mean": {"shape": [3], "type": "<f4", "base64": "AAA"}}
+        )
 
 
 def test_only_models_that_remember_warn_and_the_network_runs_once(tmp_path: Path) -> None:
     radiograph = Radiograph(np.random.default_rng(0).random((40, 30), dtype=np.float32), "", None)
     radiograph = replace(radiograph, warnings=("first",))
     plain = describe("binary-fracture", FRACTURES)
-    knowing = replace(plain, foreign=tiny_flag().to_dict())
+    knowing = replace(plain, ood=tiny_flag().to_dict())
     far: dict[str, Any] = {"logits": [[1.0, 4.0]], "embedding": [[9.0, 9.0, 0.0]]}
     near: dict[str, Any] = {**far, "embedding": [[1.5, 1.0, 0.0]]}
     blind = {"logits": far["logits"]}
@@ -103,12 +105,12 @@ def is_flagged(reader: Reader, pixels: Any) -> bool:
 
 
 def test_what_the_shipped_model_remembers_is_small(reader: Reader) -> None:
-    assert len(json.dumps(reader.description.foreign)) < 200_000
+    assert len(json.dumps(reader.description.ood)) < 200_000
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NON_RADIOGRAPHS)
 def test_made_up_pictures_are_flagged(reader: Reader, kind: str) -> None:
-    flags = [is_flagged(reader, make_foreign(kind, 50_000 + seed)) for seed in range(4)]
+    flags = [is_flagged(reader, make_non_radiograph(kind, 50_000 + seed)) for seed in range(4)]
     assert sum(flags) >= 3
 
 

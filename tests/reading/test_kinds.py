@@ -18,7 +18,7 @@ from fractura import FracturaError, Radiograph, Reader
 from fractura.findings import Reading
 from fractura.imaging.draw import overlay
 from fractura.reading.calibration import Calibration, sigmoid
-from fractura.reading.classify import Classifier, probabilities
+from fractura.reading.classify import ClassReader, probabilities
 from fractura.reading.decode import NO_BOX, score_logits
 from fractura.reading.model import Model, ModelDescription, model_path
 
@@ -47,7 +47,7 @@ def test_a_binary_model_is_read_without_findings_and_region(tmp_path: Path) -> N
     assert '"region": null' in json.dumps(reading.as_dict())
     assert Reading.from_dict(reading.as_dict()).as_dict() == reading.as_dict()
     assert overlay(RADIOGRAPH, reading).ndim == 3
-    shares = Classifier(path).classify(RADIOGRAPH)
+    shares = ClassReader(path).classify(RADIOGRAPH)
     assert shares["fracture"] == pytest.approx(reading.probability)
     assert list(shares) == list(FRACTURES)
 
@@ -84,7 +84,7 @@ def test_no_box_means_the_lowest_probability(tmp_path: Path) -> None:
 def test_several_classes_are_scaled_by_the_temperature(tmp_path: Path) -> None:
     description = describe("region", ("hand", "leg", "hip"), Calibration(0.5, 0.0, 1.0, 0.0))
     path = write_constants(tmp_path / "r.onnx", description, logits=[[2.0, 0.0, -2.0]])
-    shares = Classifier(path).classify(RADIOGRAPH)
+    shares = ClassReader(path).classify(RADIOGRAPH)
     weights = [math.exp(1), 1.0, math.exp(-1)]
     assert list(shares.values()) == pytest.approx([w / sum(weights) for w in weights])
 
@@ -113,7 +113,7 @@ def test_a_classifier_sends_to_detect_what_gives_boxes(model: str, tmp_path: Pat
         tmp_path / "d.onnx", describe("detection"), boxes=np.zeros((0, 4)), scores=[]
     )
     with pytest.raises(FracturaError, match="fractura detect"):
-        Classifier(path if model == "d.onnx" else model)
+        ClassReader(path if model == "d.onnx" else model)
 
 
 def test_a_description_keeps_task_and_classes_and_refuses_unknown_tasks() -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from fractura.batch.ray import BatchItem, cluster, read_with_ray, settings_for
 from fractura.cli import app
 from fractura.findings import Reading
-from fractura.reading.ray import Entry, cluster, read_with_ray, settings_for
 from fractura.reading.reader import Reader
 
 pytest.importorskip("ray", reason='Ray is not installed: pip install "fractura[ray]"')
@@ -74,10 +74,12 @@ def test_a_killed_worker_costs_no_other_file(workers, phantom_pngs, tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
         return b"no picture"
 
-    held = Entry(str(phantom_pngs[0]), sha256(phantom_pngs[0].read_bytes()).hexdigest(), "fracture")
-    changed = Entry(str(phantom_pngs[1]), "0" * 64, "uncertain")
-    others = [Entry(f"test://{number}") for number in range(30)]
-    entries = [held, changed, Entry("test://deadly"), Entry(str(phantom_pngs[2])), *others]
+    held = BatchItem(
+        str(phantom_pngs[0]), sha256(phantom_pngs[0].read_bytes()).hexdigest(), "fracture"
+    )
+    changed = BatchItem(str(phantom_pngs[1]), "0" * 64, "uncertain")
+    others = [BatchItem(f"test://{number}") for number in range(30)]
+    entries = [held, changed, BatchItem("test://deadly"), BatchItem(str(phantom_pngs[2])), *others]
     settings = settings_for("fractura-s", frame=None, all_findings=False)
     answers = list(read_with_ray(entries, settings, workers, fetch=fetch))
     assert max(answer.files for answer in answers) == 3  # so that the deadly file has company

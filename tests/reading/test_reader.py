@@ -44,7 +44,7 @@ def test_findings_are_sorted_inside_the_image_and_all_contain_the_listed(
             box = finding.box
             assert 0 <= box.x_min < box.x_max <= phantom.radiograph.width
             assert 0 <= box.y_min < box.y_max <= phantom.radiograph.height
-        assert set(everything.milliseconds) == {"fit", "network", "boxes"}
+        assert set(everything.milliseconds) == {"preprocess", "network", "boxes"}
 
 
 def test_fractured_phantoms_are_told_from_whole_ones(

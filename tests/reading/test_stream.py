@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from fractura.errors import LoadError
+from fractura.batch.read_files import read_files
+from fractura.errors import LoadError, SaveError
 from fractura.findings import Failure, Reading
-from fractura.imaging.save import SaveError
+from fractura.parallel import IN_FLIGHT, map_in_order
 from fractura.reading.reader import Reader
-from fractura.reading.stream import IN_FLIGHT, map_in_order, read_files
 
 
 class _Stub:
@@ -92,7 +92,8 @@ def test_same_answers_as_one_by_one(phantom_pngs):
     streamed = list(read_files(reader, phantom_pngs, workers=3, all_findings=True))
     assert streamed == expected
     assert all(
-        list(reading.milliseconds) == ["decode", "fit", "network", "boxes"] for reading in streamed
+        list(reading.milliseconds) == ["decode", "preprocess", "network", "boxes"]
+        for reading in streamed
     )
     assert streamed[0].path == str(phantom_pngs[0])
 

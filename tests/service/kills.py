@@ -29,8 +29,8 @@ from fractura.dicom.results.common import instance_uid
 from fractura.dicom.results.make import MAKERS
 from fractura.dicom.results.source import read_source
 from fractura.reading.model import Model
-from fractura.service.settings import Settings
-from fractura.service.store.open import Store, close_store, looking, open_store
+from fractura.service.settings import ServiceSettings
+from fractura.service.store.open import ServiceStore, close_store, looking, open_store
 from fractura.service.store.tables import deliveries, instances
 from fractura.service.store.tables import readings as entries
 from fractura.service.work import deliver, readers
@@ -198,7 +198,7 @@ def campaign(
         try:
             with load.running():
                 boot = wait_until_open(load.node_port, log)
-                store = open_store(Settings(data=folder / "data"))
+                store = open_store(ServiceSettings(data=folder / "data"))
                 offer(load, sent, each, chance)
                 quiet = lines_of(log)
                 wait_until_settled(store, load)
@@ -362,7 +362,7 @@ def offer(load: Load, sent: list[Sent], number: int, chance: random.Random) -> N
         (load.stores if len(sent) % 4 else load.uploads).put(sent[-1])
 
 
-def wait_until_settled(store: Store, load: Load) -> None:
+def wait_until_settled(store: ServiceStore, load: Load) -> None:
     """Wait until everything offered is accepted, read and delivered, or nothing goes on."""
     unread = select(func.count()).where(entries.c.state.in_(("queued", "running")))
     waiting = select(func.count()).where(deliveries.c.state == "waiting")
@@ -384,7 +384,7 @@ def wait_until_settled(store: Store, load: Load) -> None:
 
 
 def count(
-    store: Store,
+    store: ServiceStore,
     load: Load,
     received: Received,
     sent: list[Sent],

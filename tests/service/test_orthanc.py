@@ -23,7 +23,7 @@ pytest.importorskip("highdicom")
 import highdicom as hd
 from pydicom import Dataset, dcmread, uid
 
-from fractura.service.settings import Settings
+from fractura.service.settings import ServiceSettings
 from fractura.service.store.audit import audit_lines
 from fractura.service.store.open import close_store, open_store
 from fractura.service.store.queue import queue_length
@@ -149,7 +149,7 @@ every_seconds = 0.5
         if item.SOPClassUID in KINDS.values()
     ) == sorted((kind, image) for kind in KINDS.values() for image in IMAGES)
     assert len(results) == 1 + len(IMAGES) * (1 + len(KINDS))
-    store = open_store(Settings(data=tmp_path / "data"))
+    store = open_store(ServiceSettings(data=tmp_path / "data"))
     try:
         assert queue_length(store) == {"queued": 0, "running": 0, "done": len(IMAGES), "failed": 0}
         lines = audit_lines(store, datetime(2000, 1, 1, tzinfo=UTC), 100)

@@ -25,9 +25,9 @@ pytest.importorskip("pynetdicom")
 
 from sqlalchemy import select
 
-from fractura.service.settings import Settings
+from fractura.service.settings import ServiceSettings
 from fractura.service.store.audit import audit_lines
-from fractura.service.store.open import Store, close_store, looking, open_store
+from fractura.service.store.open import ServiceStore, close_store, looking, open_store
 from fractura.service.store.queue import queue_length
 from fractura.service.store.tables import readings
 from tests.service.kills import Forked, free_port, make, wait_until_open
@@ -81,7 +81,7 @@ def test_two_processes_share_the_work_and_one_survives_the_other(tmp_path: Path)
     with running_postgres() as server:
         database = fresh_database(server)
         with service(tmp_path, "a", database) as a:
-            store = open_store(Settings(data=tmp_path, database=database))
+            store = open_store(ServiceSettings(data=tmp_path, database=database))
             assert a.send(*first).status_code == 200
             (worker,) = read_by(store)
             with service(tmp_path, "b", database) as b, ThreadPoolExecutor(8) as pool:
@@ -116,12 +116,12 @@ def cut(images: list[bytes], *lengths: int) -> Iterator[list[bytes]]:
     return ([next(rest) for _ in range(length)] for length in lengths)
 
 
-def read_by(store: Store) -> Counter[str]:
+def read_by(store: ServiceStore) -> Counter[str]:
     """How many readings each process has made."""
     return Counter(line.who for line in audit_lines(store, START, 1000) if line.action == "read")
 
 
-def begun(store: Store, ids: set[str]) -> set[int]:
+def begun(store: ServiceStore, ids: set[str]) -> set[int]:
     with looking(store) as connection:
         return set(connection.scalars(select(readings.c.attempts).where(readings.c.id.in_(ids))))
 
@@ -134,7 +134,7 @@ def wait_for_job(service: Service, path: str) -> dict:
     return job
 
 
-def kill_while_it_reads(store: Store, service: Service, worker: str) -> set[str]:
+def kill_while_it_reads(store: ServiceStore, service: Service, worker: str) -> set[str]:
     """SIGKILL while the worker holds readings; their ids."""
     held = select(readings.c.id).where(readings.c.state == "running", readings.c.worker == worker)
     end = time.monotonic() + PATIENCE

@@ -16,9 +16,9 @@ pytest.importorskip("pynetdicom")
 
 from fractura.errors import FracturaError
 from fractura.service.process import Process, start, stop, wait_for
-from fractura.service.settings import Destination, Node, Peer, Settings
+from fractura.service.settings import Destination, Node, Peer, ServiceSettings
 from fractura.service.store.errors import UnknownIdError
-from fractura.service.store.queue import Entry, entries, entry, submit
+from fractura.service.store.queue import QueueEntry, entries, entry, submit
 from fractura.service.work.loop import start_loop
 from tests.dicom.results.material import radiograph
 from tests.service.work.receiver import RESULTS, pacs, send
@@ -26,14 +26,14 @@ from tests.service.work.receiver import RESULTS, pacs, send
 
 @contextmanager
 def running(folder: Path, **changes: Any) -> Iterator[Process]:
-    process = start(Settings(data=folder, readers=2, **changes))
+    process = start(ServiceSettings(data=folder, readers=2, **changes))
     try:
         yield process
     finally:
         stop(process, 10)
 
 
-def ask(process: Process, number: int) -> Entry:
+def ask(process: Process, number: int) -> QueueEntry:
     data = radiograph(SOPInstanceUID=f"1.2.{number}")
     return submit(
         process.store,
@@ -87,7 +87,7 @@ def test_the_wait_ends_with_its_time(tmp_path: Path) -> None:
 
 
 def test_stopping_answers_or_gives_back_everything(tmp_path: Path) -> None:
-    process = start(Settings(data=tmp_path, readers=2))
+    process = start(ServiceSettings(data=tmp_path, readers=2))
     for number in range(30):
         ask(process, number)
     time.sleep(0.2)
@@ -103,7 +103,7 @@ def test_stopping_answers_or_gives_back_everything(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_an_error_and_leaves_no_thread(tmp_path: Path) -> None:
     before = threading.active_count()
     with pacs() as (port, _), pytest.raises(FracturaError, match=str(port)):
-        start(Settings(data=tmp_path, node=Node(port=port)))
+        start(ServiceSettings(data=tmp_path, node=Node(port=port)))
     time.sleep(0.2)
     assert threading.active_count() <= before
 

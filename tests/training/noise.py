@@ -51,8 +51,8 @@ def recipe(**parts: Any) -> Recipe:
         "name": "tiny",
         "task": "binary-fracture",
         "model": {"name": "custom-cnn", "pretrained": "none"},
-        "data": {"fit": {"long_side": SIDE, "multiple": SIDE}},
-        "loop": {"epochs": 2, "batch": 6},
+        "data": {"preprocess": {"long_side": SIDE, "multiple": SIDE}},
+        "trainer": {"epochs": 2, "batch_size": 6},
     }
     for name, part in parts.items():
         content[name] = {**content.get(name, {}), **part} if isinstance(part, dict) else part
@@ -61,35 +61,35 @@ def recipe(**parts: Any) -> Recipe:
 
 CLASSIFIER = recipe(
     objective={"mixup": 0.2, "class_weights": "balanced"},
-    frozen={"epochs": 1},
-    loop={"epochs": 4, "average": 0.5, "accumulate": 2},
+    freeze={"epochs": 1},
+    trainer={"epochs": 4, "ema_decay": 0.5, "accumulate": 2},
 )
 DETECTOR = recipe(
     task="detection",
     model={"name": "ssdlite320_mobilenet_v3_large"},
-    data={"fit": {"long_side": 64, "multiple": 64}},
-    loop={"batch": 4, "average": 0.5},
+    data={"preprocess": {"long_side": 64, "multiple": 64}},
+    trainer={"batch_size": 4, "ema_decay": 0.5},
 )
 MULTI_TASK = recipe(
     task="multi-task",
     model={"name": "fractura", "channels": 8},
-    data={"fit": {"long_side": 64, "multiple": 32}, "phantoms": 2},
+    data={"preprocess": {"long_side": 64, "multiple": 32}, "phantoms": 2},
     schedule={"warmup_steps": 2},
-    loop={"average": 0.5},
+    trainer={"ema_decay": 0.5},
 )
 
-MAGNIFIED = recipe(
+TWO_STAGE = recipe(
     task="multi-task",
     model={
-        "name": "fractura-magnified",
+        "name": "fractura-two-stage",
         "channels": 8,
-        "first": ["-"],
-        "shares": [0.4, 0.3],
+        "base_runs": ["-"],
+        "crop_fill": [0.4, 0.3],
         "pretrained": "none",
     },
-    data={"fit": {"long_side": 64, "multiple": 32}},
-    frozen={"epochs": 1},
-    loop={"average": 0.5},
+    data={"preprocess": {"long_side": 64, "multiple": 32}},
+    freeze={"epochs": 1},
+    trainer={"ema_decay": 0.5},
 )
 
 

@@ -16,7 +16,7 @@ from fractura.training.calibrate import (
     calibrate_fractures,
     choose_operating_points,
 )
-from fractura.training.tasks.learner import Raw
+from fractura.training.tasks.adapter import Raw
 
 Array = NDArray[np.float64]
 BOX = np.array([[0, 0, 10, 10]], np.float32)
@@ -64,16 +64,16 @@ def test_thresholds_keep_their_promise() -> None:
     fractured = random.random(500) < 1 / (1 + np.exp(-logits))
     raws = [raw(np.array([0.0, logit])) for logit in logits]
     calibration = Calibration(1.0, 0.0, 1.0, 0.0)
-    points, promise = choose_operating_points(raws, fractured, calibration)
+    points, guarantee = choose_operating_points(raws, fractured, calibration)
     probability = 1 / (1 + np.exp(-logits))
     ones, zeros = np.sort(probability[fractured]), np.sort(probability[~fractured])
     missed = int(0.10 * (len(ones) + 1))
     allowed = int(0.03 * (len(zeros) + 1))
     assert points.high_sensitivity.probability == np.floor(ones[missed - 1] * 1e4) / 1e4
     assert (zeros >= points.high_specificity.probability).sum() == allowed - 1
-    assert (promise.missed, promise.false_alarm) == (0.10, 0.03)
-    assert (promise.fractured, promise.normal) == (len(ones), len(zeros))
-    assert "10% of fractures" in promise.sentence()
+    assert (guarantee.missed, guarantee.false_alarm) == (0.10, 0.03)
+    assert (guarantee.fractured, guarantee.normal) == (len(ones), len(zeros))
+    assert "10% of fractures" in guarantee.sentence()
 
 
 def test_a_few_cases_promise_nothing() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fractura.datasets.manifest import ManifestError
-from fractura.datasets.question import answer
 from fractura.datasets.record import Record
+from fractura.datasets.target import answer
 from fractura.training.labels import class_names, of_classes, usable
 
 from .noise import recipe

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from fractura.datasets.record import Record
-from fractura.training.data.batch import Item, collate
-from fractura.training.figures import figure_names, figures
-from fractura.training.tasks import learner
-from fractura.training.tasks.learner import NO_BOXES, NO_LOGITS, Raw
+from fractura.training.data.batch import TrainingItem, collate
+from fractura.training.tasks import task_adapter
+from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, Raw
+from fractura.training.validation_metrics import figure_names, figures
 
 from .noise import MARK, recipe
 
@@ -69,7 +69,9 @@ class Linear(nn.Module):
 
 def batch(weights: list[float]) -> Any:
     items = [
-        Item(torch.full((1, 2, 2), float(k)), torch.zeros(0, 4), k % 2, k % 2, torch.zeros(4), w)
+        TrainingItem(
+            torch.full((1, 2, 2), float(k)), torch.zeros(0, 4), k % 2, k % 2, torch.zeros(4), w
+        )
         for k, w in enumerate(weights)
     ]
     items[1].image[:, 1] = 3
@@ -78,7 +80,7 @@ def batch(weights: list[float]) -> Any:
 
 def test_losses_are_averaged_by_weight() -> None:
     chosen, ones = recipe(), torch.ones(2)
-    losses = learner(chosen).losses
+    losses = task_adapter(chosen).losses
     first = losses(Linear(), batch([1, 0]), chosen, ones)["class"]
     second = losses(Linear(), batch([0, 1]), chosen, ones)["class"]
     both = losses(Linear(), batch([1, 3]), chosen, ones)["class"]
@@ -91,9 +93,9 @@ def test_losses_are_averaged_by_weight() -> None:
 def test_focal_loss_and_binary_cross_entropy() -> None:
     ones = torch.ones(2)
     focal = recipe(objective={"loss": "focal", "focal_gamma": 2})
-    found = learner(focal).losses(Linear(), batch([0, 1]), focal, ones)["class"]
+    found = task_adapter(focal).losses(Linear(), batch([0, 1]), focal, ones)["class"]
     share = 1 / (1 + np.exp(-2))
     assert found == pytest.approx((1 - share) ** 2 * -np.log(share), rel=1e-5)
     each = recipe(objective={"loss": "binary-cross-entropy"})
-    found = learner(each).losses(Linear(), batch([0, 1]), each, ones)["class"]
+    found = task_adapter(each).losses(Linear(), batch([0, 1]), each, ones)["class"]
     assert found == pytest.approx((np.log1p(np.exp(1)) + np.log1p(np.exp(-3))) / 2, rel=1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fractura.models.network import NetworkOutput
-from fractura.training.objective import Targets, dense_targets, focal, objective
+from fractura.training.loss import Targets, dense_targets, focal, objective
 
 
 def test_centre_cell_of_a_box_is_one_and_carries_its_box() -> None:

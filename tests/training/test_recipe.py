@@ -11,7 +11,7 @@ from fractura.errors import FracturaError
 from fractura.training.recipe import Recipe, explain, field_names, read_recipe, recipe_yaml
 from fractura.training.recipes import recipe_path, shipped_recipes
 
-MINIMAL = "name: a\ntask: region\nmodel: {name: resnet18}\nloop: {epochs: 3}\n"
+MINIMAL = "name: a\ntask: region\nmodel: {name: resnet18}\ntrainer: {epochs: 3}\n"
 
 
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
@@ -25,24 +25,35 @@ def test_shipped_recipes_survive_yaml_and_json(name: str) -> None:
 def test_single_fields_are_changed(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(MINIMAL)
-    changes = ["loop.epochs=5", "data.fit.long_side=64", "data.fit.multiple=64", "name=b"]
-    recipe = read_recipe(path, [*changes, "augmentation.scale=[1, 2]", "loop.monitor=null"])
-    assert (recipe.loop.epochs, recipe.name, recipe.data.frame) == (5, "b", (64, 64))
+    changes = [
+        "trainer.epochs=5",
+        "data.preprocess.long_side=64",
+        "data.preprocess.multiple=64",
+        "name=b",
+    ]
+    recipe = read_recipe(path, [*changes, "augmentation.scale=[1, 2]", "trainer.monitor=null"])
+    assert (recipe.trainer.epochs, recipe.name, recipe.data.frame) == (5, "b", (64, 64))
     assert recipe.augmentation.scale == (1, 2)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (["loop.epoch=3"], r"loop.epoch is no field; did you mean loop.epochs\?"),
-        (["loop.epochs=0"], "loop.epochs: .*greater than 0"),
-        (["loop.epochs=many"], "loop.epochs: .*integer"),
-        (["loop.epochs"], "write it as loop.epochs=3"),
+        (["trainer.epoch=3"], r"trainer.epoch is no field; did you mean trainer.epochs\?"),
+        (["trainer.epochs=0"], "trainer.epochs: .*greater than 0"),
+        (["trainer.epochs=many"], "trainer.epochs: .*integer"),
+        (["trainer.epochs"], "write it as trainer.epochs=3"),
         (["name.first=3"], "name.first is no field"),
         (["task=fractures"], "task: .*binary-fracture"),
-        (["frozen.epochs=3"], "frozen.epochs must be smaller"),
-        (["model.first=[a, b]", "model.sizes=[1]"], "model.sizes must name one size for each"),
-        (["data.fit.multiple=32"], "data.fit.multiple equal to data.fit.long_side"),
+        (["freeze.epochs=3"], "freeze.epochs must be smaller"),
+        (
+            ["model.base_runs=[a, b]", "model.base_scales=[1]"],
+            "model.base_scales must name one size for each",
+        ),
+        (
+            ["data.preprocess.multiple=32"],
+            "data.preprocess.multiple equal to data.preprocess.long_side",
+        ),
         (["name=../../etc"], "name: "),
     ],
 )

@@ -17,20 +17,19 @@ import cv2
 import pytest
 import torch
 
-from fractura.errors import FracturaError
-from fractura.imaging.save import SaveError
+from fractura.errors import FracturaError, SaveError
 from fractura.training import module
 from fractura.training.recipe import Recipe, read_recipe, recipe_yaml
 from fractura.training.run_folder import read_run
 from fractura.training.score import score
 
-from .noise import CLASSIFIER, DETECTOR, MAGNIFIED, MULTI_TASK, recipe, run, write_noise
+from .noise import CLASSIFIER, DETECTOR, MULTI_TASK, TWO_STAGE, recipe, run, write_noise
 
 KINDS = {
     "classifier": CLASSIFIER,
     "detector": DETECTOR,
     "multi-task": MULTI_TASK,
-    "magnified": MAGNIFIED,
+    "two-stage": TWO_STAGE,
 }
 
 
@@ -77,10 +76,10 @@ def die_in(epoch: int, patch: pytest.MonkeyPatch) -> None:
 
 def cut_and_resume(chosen: Recipe, manifest: Path, out: Path, workers: tuple[int, int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        die_in(chosen.loop.epochs // 2, patch)
+        die_in(chosen.trainer.epochs // 2, patch)
         with pytest.raises(RuntimeError, match="power cut"):
             run(chosen, manifest, out, workers=workers[0])
-    assert len(rows(out)) == chosen.loop.epochs // 2
+    assert len(rows(out)) == chosen.trainer.epochs // 2
     run(chosen, manifest, out, resume=True, workers=workers[1])
 
 
@@ -95,7 +94,7 @@ def test_the_run_folder_tells_what_happened(whole: Path) -> None:
     found = rows(whole)
     assert [row["epoch"] for row in found] == ["1", "2", "3", "4"]
     assert all(float(row["loss_epoch"]) > 0 and row["valid/auroc"] for row in found)
-    assert [float(row["backbone_rate"]) > 0 for row in found] == [True, True, True, True]
+    assert [float(row["backbone_lr"]) > 0 for row in found] == [True, True, True, True]
     for name in ("curves", "samples"):
         height, width = cv2.imread(str(whole / "plots" / f"{name}.png")).shape[:2]
         assert 300 < height < 2000
@@ -140,8 +139,8 @@ def test_a_moved_folder_keeps_its_best_epoch(manifest: Path, whole: Path, tmp_pa
 
 def test_early_stopping_stops_and_stays_so(manifest: Path, tmp_path: Path) -> None:
     chosen = recipe(
-        loop={"epochs": 9, "patience": 1, "monitor": "valid/loss"},
-        optimiser={"head_rate": 1e-9, "backbone_rate": 1e-9},
+        trainer={"epochs": 9, "patience": 1, "monitor": "valid/loss"},
+        optimizer={"head_lr": 1e-9, "backbone_lr": 1e-9},
         model={"dropout": 0},
     )
     out = tmp_path / "run"
@@ -166,7 +165,7 @@ def test_a_loss_that_is_not_finite(manifest: Path, tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module.Training, "training_step", spoil)
-        with pytest.raises(FracturaError, match=r"is nan in epoch 2, batch 1; lower optimiser\.h"):
+        with pytest.raises(FracturaError, match=r"is nan in epoch 2, batch 1; lower optimizer\.h"):
             run(recipe(), manifest, out)
     before = torch.load(out / "last.ckpt", weights_only=True)
     used = []
@@ -178,7 +177,7 @@ def test_a_loss_that_is_not_finite(manifest: Path, tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module.Training, "training_step", note)
-        gentler = recipe(optimiser={"head_rate": 1e-5, "weight_decay": 0.5})
+        gentler = recipe(optimizer={"head_lr": 1e-5, "weight_decay": 0.5})
         run(gentler, manifest, out, resume=True)
     assert used[0] == pytest.approx((before_rate(before) * 1e-2, 0.5))
 
@@ -197,7 +196,7 @@ def test_broken_weights_get_into_no_checkpoint(
     monkeypatch.setattr(module.Training, "on_train_batch_end", spoil)
     for validate_every in (1, 2):
         out = tmp_path / str(validate_every)
-        chosen = recipe(loop={"validate_every": validate_every, "epochs": 3, "batch": 18})
+        chosen = recipe(trainer={"validate_every": validate_every, "epochs": 3, "batch_size": 18})
         with pytest.raises(FracturaError, match="weights are no longer finite in epoch 2"):
             run(chosen, manifest, out)
         assert torch.load(out / "last.ckpt", weights_only=True)["epoch"] == 0
@@ -229,7 +228,7 @@ def test_what_cannot_be_gone_on_with(manifest: Path, whole: Path, tmp_path: Path
         run(CLASSIFIER, manifest, whole)
     with pytest.raises(FracturaError, match="the manifest is not the one"):
         run(CLASSIFIER, other, whole, resume=True)
-    for part in ({"model": {"dropout": 0.1}}, {"optimiser": {"name": "sgd"}}):
+    for part in ({"model": {"dropout": 0.1}}, {"optimizer": {"name": "sgd"}}):
         with pytest.raises(FracturaError, match=rf"the recipe's {next(iter(part))}.*recipe\.yaml"):
             run(recipe(**part), manifest, whole, resume=True)
 
@@ -237,8 +236,8 @@ def test_what_cannot_be_gone_on_with(manifest: Path, whole: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
-        (recipe(loop={"monitor": "valid/acc"}), r"valid/acc cannot be measured.*valid/accuracy"),
-        (recipe(loop={"precision": "fp16"}), "loop.precision=fp16 needs a GPU"),
+        (recipe(trainer={"monitor": "valid/acc"}), r"valid/acc cannot be measured.*valid/accuracy"),
+        (recipe(trainer={"precision": "fp16"}), "trainer.precision=fp16 needs a GPU"),
         (recipe(task="fracture-type"), "in the column fracture_types; this task needs it"),
         (recipe(task="region", data={"classes": ["hand", "hip"]}), "'hip' has no training"),
         (recipe(task="detection"), "custom-cnn cannot do the task detection"),
@@ -256,7 +255,7 @@ def test_one_class_to_validate_on(tmp_path: Path) -> None:
     manifest = write_noise(tmp_path, 24, lambda index: sound if index % 4 == 3 else {})
     with pytest.raises(FracturaError, match="valid/auroc cannot be measured"):
         run(recipe(), manifest, tmp_path / "run")
-    run(recipe(loop={"monitor": "valid/accuracy", "epochs": 1}), manifest, tmp_path / "run")
+    run(recipe(trainer={"monitor": "valid/accuracy", "epochs": 1}), manifest, tmp_path / "run")
 
 
 def test_unreadable_radiographs(tmp_path: Path) -> None:
@@ -267,7 +266,7 @@ def test_unreadable_radiographs(tmp_path: Path) -> None:
 
     machine = Machine(0, "cpu", "1")
     done = train(
-        recipe(loop={"epochs": 1}), manifest, tmp_path / "a", machine=machine, say=said.append
+        recipe(trainer={"epochs": 1}), manifest, tmp_path / "a", machine=machine, say=said.append
     )
     assert "noise/0" not in done.split["train"]
     assert len(said) == 1
@@ -283,13 +282,13 @@ def test_unreadable_radiographs(tmp_path: Path) -> None:
 
 
 def test_fewer_radiographs_than_a_batch(manifest: Path, tmp_path: Path) -> None:
-    run(recipe(loop={"batch": 64, "epochs": 1}), manifest, tmp_path / "run")
+    run(recipe(trainer={"batch_size": 64, "epochs": 1}), manifest, tmp_path / "run")
     assert rows(tmp_path / "run")[0]["images"] == "18"
 
 
 def command(manifest: Path, out: Path, *more: str) -> list[str]:
     path = out.with_suffix(".yaml")
-    path.write_text(recipe_yaml(recipe(loop={"epochs": 300})))
+    path.write_text(recipe_yaml(recipe(trainer={"epochs": 300})))
     machine = ("--accelerator", "cpu", "--devices", "1", "--workers", "1")
     start = [sys.executable, "-m", "fractura.cli", "train", str(path)]
     return [*start, "--manifest", str(manifest), "--out", str(out), *machine, *more]
@@ -331,7 +330,7 @@ def test_kill_then_interrupt_then_go_on(
     stopped = torch.load(out / "last.ckpt", weights_only=True)["epoch"]
     assert stopped > killed
     assert len(rows(out)) >= stopped + 1
-    shorter = recipe(loop={"epochs": stopped + 2})
+    shorter = recipe(trainer={"epochs": stopped + 2})
     run(shorter, manifest, out, resume=True)
     assert [int(row["epoch"]) for row in rows(out)] == list(range(1, stopped + 3))
     assert read_run(out).info["epochs"] == stopped + 2
@@ -342,7 +341,8 @@ def test_two_processes_measure_like_one(
 ) -> None:
     """A network without batch norm; the sums of the gradients are rounded in another order."""
     chosen = recipe(
-        model={"name": "test_vit", "dropout": 0}, data={"fit": {"long_side": 64, "multiple": 64}}
+        model={"name": "test_vit", "dropout": 0},
+        data={"preprocess": {"long_side": 64, "multiple": 64}},
     )
     run(chosen, manifest, tmp_path / "one")
     (tmp_path / "two.yaml").write_text(recipe_yaml(chosen))

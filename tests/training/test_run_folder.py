@@ -15,7 +15,7 @@ from fractura.training.finish import provenance, unseen
 from fractura.training.recipe import Architecture
 from fractura.training.run_folder import all_trained, trained_before, write_json
 
-from .noise import MAGNIFIED, MULTI_TASK, run, write_noise
+from .noise import MULTI_TASK, TWO_STAGE, run, write_noise
 
 
 def test_a_run_on_top_of_another_has_seen_what_that_saw(tmp_path: Path) -> None:
@@ -25,10 +25,10 @@ def test_a_run_on_top_of_another_has_seen_what_that_saw(tmp_path: Path) -> None:
     split = {**first.split, "train": [records[3].id, records[0].id]}
     write_json(first.folder / "split.json", split)
     weights = str(first.folder / "weights.safetensors")
-    model = MAGNIFIED.model.model_copy(
-        update={"first": (weights, weights), "pretrained": "default"}
+    model = TWO_STAGE.model.model_copy(
+        update={"base_runs": (weights, weights), "pretrained": "default"}
     )
-    second = run(MAGNIFIED.model_copy(update={"model": model}), manifest, tmp_path / "second")
+    second = run(TWO_STAGE.model_copy(update={"model": model}), manifest, tmp_path / "second")
     assert trained_before(model) == sorted([records[0].id, records[3].id])
     assert all_trained(second) == {records[0].id, records[3].id, *second.split["train"]}
     assert trained_on(provenance(second)) == all_trained(second)
@@ -42,9 +42,9 @@ def test_a_run_on_top_of_another_has_seen_what_that_saw(tmp_path: Path) -> None:
 
 
 def test_a_second_look_needs_runs_to_stand_on(tmp_path: Path) -> None:
-    model = MAGNIFIED.model.model_copy(update={"first": ()})
-    with pytest.raises(FracturaError, match=r"--set model.first=\[runs/multi-task/weights"):
-        run(MAGNIFIED.model_copy(update={"model": model}), write_noise(tmp_path), tmp_path / "run")
+    model = TWO_STAGE.model.model_copy(update={"base_runs": ()})
+    with pytest.raises(FracturaError, match=r"--set model.base_runs=\[runs/multi-task/weights"):
+        run(TWO_STAGE.model_copy(update={"model": model}), write_noise(tmp_path), tmp_path / "run")
 
 
 def test_only_groups_that_no_run_has_seen_calibrate(tmp_path: Path) -> None:

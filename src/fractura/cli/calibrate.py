@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.terminal import show, with_progress
+from fractura.cli.terminal import show
+from fractura.errors import WrongUsageError
+from fractura.progress import with_progress
 from fractura.text import printable
 
 if TYPE_CHECKING:
     from fractura.datasets.record import Record
-    from fractura.evaluation.answers.gather import Answers
+    from fractura.evaluation.predictions.gather import Predictions
     from fractura.reading.model import ModelDescription
 
 
@@ -60,7 +61,6 @@ def calibrate(
     Exit status: 0 all is well, 1 a file cannot be read or written, 2 wrong usage.
     """
     from fractura.datasets.storage import read_manifest
-    from fractura.evaluation.answers.model import is_model
     from fractura.evaluation.calibrate import calibrate as fit
     from fractura.evaluation.calibrate import (
         recalibrated,
@@ -69,6 +69,7 @@ def calibrate(
         write_probabilities,
         write_recalibrated_model,
     )
+    from fractura.evaluation.predictions.model import is_model
     from fractura.reading.model import Model
 
     kind = out.suffix.lower()
@@ -112,16 +113,16 @@ def calibrate(
 
 def _answers(
     source: str, description: ModelDescription | None, records: Sequence[Record]
-) -> Answers:
-    from fractura.evaluation.answers.model import read_with
-    from fractura.evaluation.answers.read import read_answers
+) -> Predictions:
+    from fractura.evaluation.predictions.model import read_with
+    from fractura.evaluation.predictions.read import read_predictions_of
 
     if description is None:
-        return read_answers(Path(source), records)
+        return read_predictions_of(Path(source), records)
     return read_with(source, records, progress=with_progress)
 
 
-def _silence(answers: Answers) -> list[str]:
+def _silence(answers: Predictions) -> list[str]:
     missing = len(answers.unanswered)
     unanswered = [f"{missing:,} cases have no answer and are left out."] if missing else []
     return [*unanswered, *answers.notes]

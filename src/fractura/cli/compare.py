@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.terminal import show
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, WrongUsageError
 from fractura.text import printable
 
 if TYPE_CHECKING:
-    from fractura.evaluation.compare.columns import Cell, Comparison
+    from fractura.evaluation.compare.columns import Comparison, ComparisonCell
 
 
 def compare(
@@ -78,7 +77,7 @@ def _show(table: Comparison) -> None:
     rows = [*table.rows, *([table.baseline] if table.baseline else [])]
     main = table.numeric.index(True)
 
-    def text(cell: Cell, index: int) -> Text:
+    def text(cell: ComparisonCell, index: int) -> Text:
         found = Text(printable(cell.text), style="bold" if cell.best else "")
         if cell.interval and (index == main or not terminal):
             found.append(f" ({cell.interval})", style="not bold")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura.cli.terminal import NOTICE, show, with_progress
+from fractura.cli.terminal import NOTICE, show
 from fractura.imaging.files import PICTURES_MARK
+from fractura.progress import with_progress
 
 if TYPE_CHECKING:
     from fractura.findings import Reading
@@ -70,7 +71,7 @@ def demo(
 
 def _read(made: Phantom, reader: Reader, radiograph_path: Path, picture_path: Path) -> Reading:
     """Save the phantom, read the file, draw the truth beside the reading."""
-    from fractura.cli.pictures import draw_reading
+    from fractura.batch.pictures import draw_reading
     from fractura.imaging.draw import overlay, side_by_side
     from fractura.imaging.load import load
     from fractura.imaging.save import save_png, to_16_bit

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fractura import __version__
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.inputs import find_inputs
-from fractura.cli.terminal import NOTICE, show, show_boxes, show_head, show_outcome, with_progress
+from fractura.batch.paths import find_inputs
+from fractura.cli.terminal import NOTICE, show, show_boxes, show_head, show_outcome
+from fractura.errors import WrongUsageError
 from fractura.findings import Failure, Reading
+from fractura.progress import with_progress
 
 if TYPE_CHECKING:
-    from fractura.cli.results import Results
+    from fractura.batch.results import Results
     from fractura.imaging.radiograph import Radiograph
     from fractura.reading.calibration import OperatingPoints
 
@@ -147,7 +148,7 @@ def detect(
 def _open_results(out: Path, options: _Options) -> Results:
     from hashlib import sha256
 
-    from fractura.cli.results import Results
+    from fractura.batch.results import Results
     from fractura.reading.model import model_path
 
     model = sha256(model_path(options.model).read_bytes()).hexdigest()
@@ -182,8 +183,9 @@ def _read(
         return
     import cv2
 
+    from fractura.batch.read_files import read_files
+    from fractura.parallel import processors
     from fractura.reading.reader import Reader
-    from fractura.reading.stream import processors, read_files
 
     workers = min(workers or processors(), len(paths))
     if workers > 1:
@@ -209,7 +211,7 @@ def _save_picture(
     radiograph: Radiograph,
     reading: Reading,
 ) -> Reading:
-    from fractura.cli.pictures import draw_reading
+    from fractura.batch.pictures import draw_reading
     from fractura.imaging.save import save_png
 
     picture = draw_reading(radiograph, reading, points, compare=compare)

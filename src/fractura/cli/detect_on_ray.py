@@ -10,20 +10,21 @@ from pathlib import Path
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.shards import KINDS, Shards
-from fractura.cli.terminal import NOTICE, show, with_progress
-from fractura.cli.worklist import fetch, find_files
-from fractura.findings import Failure
-from fractura.reading.ray import (
-    Answer,
-    Entry,
-    Settings,
+from fractura.batch.input_sources import fetch, find_files
+from fractura.batch.ray import (
+    BatchItem,
+    BatchOutcome,
+    BatchSettings,
     answer,
     cluster,
     read_with_ray,
     settings_for,
 )
+from fractura.batch.shards import KINDS, Shards
+from fractura.cli.terminal import NOTICE, show
+from fractura.errors import WrongUsageError
+from fractura.findings import Failure
+from fractura.progress import with_progress
 
 
 def detect_on_ray(
@@ -87,11 +88,11 @@ def _not_empty(found: Iterator[str | Failure], paths: Sequence[str]) -> Iterator
 
 
 def _answers(
-    found: Iterable[str | Failure], shards: Shards, settings: Settings, workers: int
-) -> Generator[Answer, None, None]:
+    found: Iterable[str | Failure], shards: Shards, settings: BatchSettings, workers: int
+) -> Generator[BatchOutcome, None, None]:
     missing: list[Failure] = []
 
-    def entries() -> Iterator[Entry]:
+    def entries() -> Iterator[BatchItem]:
         for item in found:
             if isinstance(item, Failure):
                 missing.append(item)

@@ -8,11 +8,12 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.inputs import find_inputs
-from fractura.cli.pictures import picture_name
-from fractura.cli.terminal import show, with_progress
+from fractura.batch.paths import find_inputs
+from fractura.batch.pictures import picture_name
+from fractura.cli.terminal import show
+from fractura.errors import WrongUsageError
 from fractura.findings import Failure
+from fractura.progress import with_progress
 from fractura.text import printable
 
 _ROW = "{:>9}  {:>6}  {}"
@@ -58,8 +59,9 @@ def enhance(
     fractura enhance wrist.png
     fractura enhance study/ --steps median,clahe --compare --out enhanced/
     """
+    from fractura.batch.read_files import failure
     from fractura.imaging.enhance import STEPS
-    from fractura.reading.stream import failure, map_in_order, processors
+    from fractura.parallel import map_in_order, processors
 
     names = steps.split(",")
     unknown = [name for name in names if name not in STEPS]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from fractura.errors import FracturaError, InUseError, ModelError
+from fractura.errors import FracturaError, InUseError, ModelError, WrongUsageError
 from fractura.text import printable
-
-
-class WrongUsageError(FracturaError):
-    """The command was called in a way that leaves nothing to do."""
 
 
 def sentence(error: Exception) -> str:

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.terminal import NOTICE, show, with_progress
+from fractura.cli.terminal import NOTICE, show
+from fractura.errors import WrongUsageError
+from fractura.progress import with_progress
 from fractura.text import printable
 
 STRESSED = 60
@@ -112,11 +113,11 @@ def evaluate(
         model = _exported(Path(model), out)
     import cv2
 
-    from fractura.evaluation.evaluate import Settings
+    from fractura.evaluation.evaluate import EvaluationSettings
     from fractura.evaluation.evaluate import evaluate as measure
 
     cv2.setNumThreads(1)
-    settings = Settings(
+    settings = EvaluationSettings(
         split=split,
         level=by,
         choose_on=choose_on,
@@ -151,7 +152,7 @@ def _add_to_run(run: Path, manifest: Path, split: str) -> dict[str, Any]:
 
 def _exported(run: Path, out: Path) -> str:
     """The run as a file in ``out``, which is measured as its user would read with it."""
-    from fractura.imaging.save import make_folder
+    from fractura.atomic_write import make_folder
     from fractura.training.export import write_onnx
     from fractura.training.export.examples import Validation
     from fractura.training.export.measure import one_thread

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.terminal import show
+from fractura.errors import WrongUsageError
 
 if TYPE_CHECKING:
     from fractura.training.export import Exported

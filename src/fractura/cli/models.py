@@ -50,12 +50,12 @@ def models(
 
 
 def _show_architectures() -> None:
-    from fractura.models.registry import CLASSIFIERS, DETECTORS, MAGNIFIED, MULTI_TASK
+    from fractura.models.registry import CLASSIFIERS, DETECTORS, MULTI_TASK, TWO_STAGE
 
     for kind, names in (
         ("classifiers", (*CLASSIFIERS, "any other model of timm, by timm's name")),
         ("detectors", DETECTORS),
-        ("multi-task", (MULTI_TASK, MAGNIFIED)),
+        ("multi-task", (MULTI_TASK, TWO_STAGE)),
     ):
         show(f"{kind}:")
         for name in names:
@@ -71,10 +71,10 @@ def _facts(description: ModelDescription) -> list[tuple[str, str]]:
             ("high specificity", points.high_specificity),
         )
     ]
-    if description.promise is not None:
-        facts.append(("promise", description.promise.sentence()))
+    if description.guarantee is not None:
+        facts.append(("promise", description.guarantee.sentence()))
     facts.append(("regions", ", ".join(description.regions)))
-    facts.append(("reads at", f"{description.fit.long_side} pixels on the longer side"))
+    facts.append(("reads at", f"{description.preprocess.long_side} pixels on the longer side"))
     return facts + [
         (name, _words(description.provenance[name]))
         for name in ("data", "images", "backbone", "licence", "date", "revision")

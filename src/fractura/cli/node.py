@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.terminal import show
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, WrongUsageError
 
 if TYPE_CHECKING:
-    from fractura.service.settings import Settings
-    from fractura.service.store.open import Store
+    from fractura.service.settings import ServiceSettings
+    from fractura.service.store.open import ServiceStore
 
 app = typer.Typer(rich_markup_mode="rich")
 ConfigFile = Annotated[
@@ -81,13 +80,13 @@ def retry(
     show(f"{count:,} results are delivered again.")
 
 
-def _store(ctx: typer.Context, config: Path | None) -> Store:
+def _store(ctx: typer.Context, config: Path | None) -> ServiceStore:
     from fractura.service.store.open import open_store
 
     return open_store(_read(ctx, config))
 
 
-def _read(ctx: typer.Context, config: Path | None) -> Settings:
+def _read(ctx: typer.Context, config: Path | None) -> ServiceSettings:
     """The settings of the option, which may stand before or after the subcommand."""
     try:
         from fractura.service.settings import read_settings

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fractura import __version__
-from fractura.cli.terminal import show, with_progress
+from fractura.cli.terminal import show
+from fractura.progress import with_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,8 +56,9 @@ def phantom(
     fractura phantom
     fractura phantom --count 100 --fracture spiral --out phantoms/
     """
+    from fractura.atomic_write import write_whole
     from fractura.imaging.phantom import make_phantom
-    from fractura.imaging.save import save_png, to_16_bit, write_whole
+    from fractura.imaging.save import save_png, to_16_bit
 
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.inputs import find_inputs
-from fractura.cli.terminal import NOTICE, show, with_progress
+from fractura.batch.paths import find_inputs
+from fractura.cli.terminal import NOTICE, show
+from fractura.errors import WrongUsageError
 from fractura.findings import Failure
+from fractura.progress import with_progress
 from fractura.text import printable
 
 if TYPE_CHECKING:
-    from fractura.reading.classify import Classifier
+    from fractura.reading.classify import ClassReader
 
 Form = Literal["table", "json", "csv"]
 
@@ -87,9 +88,9 @@ def predict(
 
     Exit status: 0 all files were read, 1 some could not be read, 2 wrong usage or nothing to read.
     """
-    from fractura.imaging.save import whole_file
-    from fractura.reading.classify import Classifier
-    from fractura.reading.stream import processors
+    from fractura.atomic_write import whole_file
+    from fractura.parallel import processors
+    from fractura.reading.classify import ClassReader
 
     if as_json and as_csv:
         raise WrongUsageError("--json and --csv are two forms; choose one")
@@ -98,7 +99,7 @@ def predict(
     printed = "table" if out else chosen
     inputs = find_inputs(paths)
     workers = min(workers or processors(), len(inputs))
-    classifier = Classifier(model, threads=1 if workers > 1 else None)
+    classifier = ClassReader(model, threads=1 if workers > 1 else None)
     classes = classifier.description.classes
     failed = 0
     with ExitStack() as stack:
@@ -120,10 +121,11 @@ def predict(
 
 
 def _classify(
-    classifier: Classifier, inputs: Iterable[str | Failure], workers: int, debug: bool
+    classifier: ClassReader, inputs: Iterable[str | Failure], workers: int, debug: bool
 ) -> Generator[_Prediction | Failure, None, None]:
+    from fractura.batch.read_files import failure
     from fractura.imaging.load import load
-    from fractura.reading.stream import failure, map_in_order
+    from fractura.parallel import map_in_order
 
     model = f"{classifier.description.name} {classifier.description.version}"
 

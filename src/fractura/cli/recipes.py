@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.terminal import show
+from fractura.errors import WrongUsageError
 
 
 def recipes(

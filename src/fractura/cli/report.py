@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.terminal import show
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, WrongUsageError
 from fractura.text import printable
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.terminal import NOTICE, show
+from fractura.errors import WrongUsageError
 
 if TYPE_CHECKING:
-    from fractura.service.settings import Settings
+    from fractura.service.settings import ServiceSettings
 
 
 def serve(
@@ -56,7 +56,7 @@ def serve(
     run(settings, workers)
 
 
-def run(settings: Settings, workers: int) -> None:
+def run(settings: ServiceSettings, workers: int) -> None:
     """Serve until a signal ends it, and say so."""
     from fractura.errors import FracturaError
 
@@ -80,7 +80,7 @@ def run(settings: Settings, workers: int) -> None:
     show("Stopped.")
 
 
-def _settings(config: Path | None, options: dict[str, Any]) -> Settings:
+def _settings(config: Path | None, options: dict[str, Any]) -> ServiceSettings:
     """The settings of a file, or the defaults, with what the options say instead.
 
     Raises:
@@ -89,11 +89,11 @@ def _settings(config: Path | None, options: dict[str, Any]) -> Settings:
     from fractura.errors import FracturaError
 
     try:
-        from fractura.service.settings import Settings, checked, read_settings
+        from fractura.service.settings import ServiceSettings, checked, read_settings
     except ModuleNotFoundError as error:
         raise FracturaError(
             f'the service needs {error.name}: pip install "fractura[serve]"'
         ) from error
     given = {name: value for name, value in options.items() if value is not None}
-    read = read_settings(config) if config else Settings()
+    read = read_settings(config) if config else ServiceSettings()
     return checked({**read.model_dump(exclude_unset=True), **given}, "the options")

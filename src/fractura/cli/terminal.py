@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 import typer
@@ -58,24 +56,3 @@ def show_boxes(reading: Reading) -> None:
             f"  {finding.label} {finding.score:.2f}: x {box.x_min:.0f} to {box.x_max:.0f}, "
             f"y {box.y_min:.0f} to {box.y_max:.0f}"
         )
-
-
-def with_progress(
-    items: Iterable[Item], total: int | None, name: str
-) -> Generator[Item, None, None]:
-    """Hand the items on, with a bar on stderr if that is a terminal and there are several.
-
-    A total of ``None`` is not known beforehand.
-    """
-    if (total is not None and total < 2) or not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (name, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    # Lines printed meanwhile go above the bar where they share the terminal with it.
-    shared = sys.stdout.isatty()
-    with Progress(*columns, console=console, transient=True, redirect_stdout=shared) as bar:
-        yield from bar.track(items, total)

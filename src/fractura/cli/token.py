@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.terminal import show
+from fractura.errors import WrongUsageError
 
 _SECRET_BYTES = 32
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.evaluate import show_figures
 from fractura.cli.terminal import show
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, WrongUsageError
 from fractura.text import printable
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def _preview(recipe: Recipe, manifest: Path, cache: Path, out: Path) -> None:
     from fractura.imaging.save import save_png
     from fractura.training.data.plan import Plan
     from fractura.training.data.preview import preview
-    from fractura.training.material import gather, labels_of, open_training_store
+    from fractura.training.training_data import gather, labels_of, open_training_store
 
     material = gather(recipe, manifest)
     store = open_training_store(recipe, material, cache, show)

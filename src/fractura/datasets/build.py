@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from fractura.atomic_write import make_folder
 from fractura.datasets.journal import Journal, UnusableFileError
 from fractura.datasets.manifest import Intake, Manifest, ManifestError, check_record
 from fractura.datasets.record import Dropped, Record
 from fractura.datasets.sources.source import Options, Source, SourceError
 from fractura.datasets.storage import check_target, write_dropped, write_manifest
-from fractura.imaging.save import make_folder
-from fractura.reading.stream import Progress, map_in_order, processors
+from fractura.parallel import map_in_order, processors
+from fractura.progress import Progress
 
 _UNUSABLE = ("missing", "empty", "not regular", "cannot be", "not valid", "damaged")
 """Words in the reasons for which files that a source lists cannot be used."""

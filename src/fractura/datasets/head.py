@@ -72,8 +72,8 @@ def _other(data: bytes, kind: str) -> Head:
 
 
 def _dicom(data: bytes) -> Head:
-    from fractura.imaging.dicom_header import KEYWORDS, read_header
-    from fractura.imaging.dicom_parse import parse
+    from fractura.imaging.dicom_file.header import KEYWORDS, read_header
+    from fractura.imaging.dicom_file.parse import parse
 
     try:
         header = read_header(parse(data, KEYWORDS))

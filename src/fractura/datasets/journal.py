@@ -12,9 +12,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from fractura.datasets.head import Head, read_head
-from fractura.errors import FracturaError, LoadError
+from fractura.errors import FracturaError, LoadError, SaveError
 from fractura.imaging.limits import MAX_FILE_BYTES
-from fractura.imaging.save import SaveError
 
 
 class UnusableFileError(FracturaError):

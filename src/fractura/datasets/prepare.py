@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fractura.atomic_write import make_folder
 from fractura.datasets.head import read_head
 from fractura.datasets.manifest import Intake, Manifest
 from fractura.datasets.record import Annotation, Dropped, Record
@@ -27,10 +28,10 @@ from fractura.errors import (
     UnsupportedFileError,
 )
 from fractura.findings import Box
-from fractura.imaging.fit import resize
 from fractura.imaging.load import load, load_bytes
-from fractura.imaging.save import make_folder, save_png, to_8_bit, to_16_bit
-from fractura.reading.stream import map_in_order, processors
+from fractura.imaging.preprocess import resize_long_side
+from fractura.imaging.save import save_png, to_8_bit, to_16_bit
+from fractura.parallel import map_in_order, processors
 
 SAMPLE = 200
 """Files at most whose loading is timed."""
@@ -46,7 +47,7 @@ _CHANGED = "files are not those that the manifest was built from"
 
 
 @dataclass(frozen=True)
-class Settings:
+class PrepareSettings:
     """How images are prepared.
 
     Attributes:
@@ -107,13 +108,14 @@ class _Done:
 def prepare(
     manifest: Manifest,
     folder: Path,
-    settings: Settings,
+    settings: PrepareSettings,
     *,
     progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
 ) -> Prepared:
     """Write each record's image, as :func:`fractura.imaging.load.load` reads it, to ``images/``.
 
-    The longer side is at most ``settings.side``, by :func:`fractura.imaging.fit.resize`. A file is
+    The longer side is at most ``settings.side``, by
+    :func:`fractura.imaging.preprocess.resize_long_side`. A file is
     called after the original's SHA-256 and the settings; one that is there already is not made
     again. Annotations, size, depth, format and SHA-256 of the records become those of the
     prepared image; ``extra["prepared_from"]`` is the original's SHA-256.
@@ -154,7 +156,7 @@ def prepare(
 
 
 def measure_speed(
-    before: Sequence[Record], after: Sequence[Record], settings: Settings
+    before: Sequence[Record], after: Sequence[Record], settings: PrepareSettings
 ) -> Speed | None:
     """Time up to :data:`SAMPLE` records, spread over those in ``after``, whose originals are there.
 
@@ -182,7 +184,7 @@ def measure_speed(
 
 
 def _prepare(
-    record: Record, folder: Path, settings: Settings, there: Collection[str]
+    record: Record, folder: Path, settings: PrepareSettings, there: Collection[str]
 ) -> _Done | Dropped:
     size, target = (record.width, record.height), _target(record.sha256, folder, settings)
     held = target.name in there and None not in size
@@ -209,12 +211,12 @@ def _prepare(
     return _Done(fresh, held, before, len(data))
 
 
-def _target(sha256: str | None, folder: Path, settings: Settings) -> Path:
+def _target(sha256: str | None, folder: Path, settings: PrepareSettings) -> Path:
     return folder / f"{sha256}-{settings.side}-{settings.bits}.png"
 
 
 def _shrink(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    return resize(pixels, min(side, max(pixels.shape)))
+    return resize_long_side(pixels, min(side, max(pixels.shape)))
 
 
 def _scaled(

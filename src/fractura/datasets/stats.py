@@ -63,7 +63,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class StatisticsCell:
     """Number of images of one label, region, view, source and split.
 
     Several regions or views in one image are joined with ``" + "``, so that cells add up to the
@@ -130,7 +130,7 @@ class Statistics:
         content_hash: of the manifest.
         records: number of images.
         intakes: a sentence for each source on how it came in.
-        cells: see :class:`Cell`.
+        cells: see :class:`StatisticsCell`.
         official_splits: images in each split that the sources publish.
         fracture_types, ao, kinds: images that name the type or the AO/OTA code; annotations that
             name their kind.
@@ -155,7 +155,7 @@ class Statistics:
     content_hash: str
     records: int
     intakes: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[StatisticsCell, ...]
     official_splits: Counts
     fracture_types: Counts
     ao: Counts
@@ -186,11 +186,11 @@ class Statistics:
         return tuple(label for label in LABELS if label in present)
 
     def count(self, field: str) -> dict[str, int]:
-        """Images for each value of a field of :class:`Cell`, the most frequent first."""
+        """Images for each value of a field of :class:`StatisticsCell`, the most frequent first."""
         return {row: sum(counts.values()) for row, counts in self.cross(field, "label").items()}
 
     def cross(self, rows: str, columns: str) -> dict[str, dict[str, int]]:
-        """Images for each pair of values of two fields of :class:`Cell`.
+        """Images for each pair of values of two fields of :class:`StatisticsCell`.
 
         Labels and splits come in the schema's order, other values the most frequent first.
         """
@@ -272,7 +272,7 @@ def spread(values: Sequence[float]) -> Spread | None:
     return Spread(len(values), *(float(value) for value in quantiles))
 
 
-def _cells(records: Iterable[Record]) -> tuple[Cell, ...]:
+def _cells(records: Iterable[Record]) -> tuple[StatisticsCell, ...]:
     counts = Counter(
         (
             record.label,
@@ -283,7 +283,7 @@ def _cells(records: Iterable[Record]) -> tuple[Cell, ...]:
         )
         for record in records
     )
-    return tuple(Cell(*key, images=count) for key, count in sorted(counts.items()))
+    return tuple(StatisticsCell(*key, images=count) for key, count in sorted(counts.items()))
 
 
 def _count(values: Iterable[str | None]) -> dict[str, int]:

@@ -15,10 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from fractura.atomic_write import make_folder, whole_file, write_whole
 from fractura.datasets.manifest import SCHEMA_VERSION, Intake, Manifest, ManifestError, check_record
 from fractura.datasets.record import FIELDS, Annotation, Dropped, Record
 from fractura.errors import FracturaError
-from fractura.imaging.save import make_folder, whole_file, write_whole
 
 METADATA_KEY = b"fractura.manifest"
 SIDECAR = "-metadata.json"

@@ -13,10 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fractura.atomic_write import write_whole
 from fractura.datasets.audit.trees import held_out
 from fractura.errors import FracturaError, ModelError
 from fractura.evaluation.cases import Cases
-from fractura.evaluation.figures.calibration import (
+from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
+from fractura.evaluation.metrics.calibration import (
     basic,
     cox,
     equally_wide,
@@ -24,9 +26,7 @@ from fractura.evaluation.figures.calibration import (
     log_odds,
     logistic,
 )
-from fractura.evaluation.figures.points import promised
-from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
-from fractura.imaging.save import write_whole
+from fractura.evaluation.metrics.points import promised
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
 from fractura.reading.model import ModelDescription, model_path
 from fractura.reading.runtime import METADATA_KEY
@@ -303,7 +303,7 @@ def recalibrated_description(
     known = trained_on(description.provenance)
     if known is not None:
         changed[KEY] = pack(known.union(cases.ids))
-    suspicious, definite, promise = promised(
+    suspicious, definite, guarantee = promised(
         fitted.apply(cases.probability), cases.positive, "the site's own cases"
     )
     return replace(
@@ -318,7 +318,7 @@ def recalibrated_description(
             OperatingPoint(suspicious, points.high_sensitivity.box_score),
             OperatingPoint(definite, points.high_specificity.box_score),
         ),
-        promise=promise,
+        guarantee=guarantee,
         provenance=changed,
     )
 

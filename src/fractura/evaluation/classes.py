@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from fractura.datasets.question import answer
 from fractura.datasets.record import Record
+from fractura.datasets.target import answer
 from fractura.errors import FracturaError, LoadError
 from fractura.evaluation.cases import cluster
-from fractura.evaluation.predictions import Predictions, predictions
+from fractura.evaluation.predictions.run_table import RunPredictions, run_predictions
 from fractura.evaluation.run_scorecard import class_content
 from fractura.imaging.load import load
-from fractura.reading.classify import Classifier
+from fractura.parallel import map_in_order, processors
+from fractura.progress import Progress
+from fractura.reading.classify import ClassReader
 from fractura.reading.model import ModelDescription
-from fractura.reading.stream import Progress, map_in_order, processors
 
 
 def measure_classes(
@@ -26,7 +27,7 @@ def measure_classes(
     *,
     samples: int = 2000,
     progress: Progress | None = None,
-) -> tuple[dict[str, Any], Predictions]:
+) -> tuple[dict[str, Any], RunPredictions]:
     """Read records with a model of classes and measure its answers.
 
     Args:
@@ -45,7 +46,7 @@ def measure_classes(
     known = [
         record for record in records if answer(record, description.task) in description.classes
     ]
-    classifier = Classifier(source, threads=1)
+    classifier = ClassReader(source, threads=1)
 
     def classify(record: Record) -> list[float] | None:
         try:
@@ -63,7 +64,7 @@ def measure_classes(
             f"({', '.join(description.classes)}) and can be read"
         )
     read = [record for record, _ in pairs]
-    said = predictions(
+    said = run_predictions(
         [record.id for record in read],
         [cluster(record) for record in read],
         np.array([description.classes.index(str(answer(one, description.task))) for one in read]),

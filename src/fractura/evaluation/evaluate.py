@@ -9,35 +9,36 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fractura.atomic_write import make_folder
 from fractura.datasets.manifest import Manifest
-from fractura.datasets.question import FRACTURES
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
+from fractura.datasets.target import FRACTURES
 from fractura.errors import FracturaError
-from fractura.evaluation.answers.model import is_model, read_with
-from fractura.evaluation.answers.read import Answers, read_answers
 from fractura.evaluation.cases import Cases, Level, pooled
 from fractura.evaluation.classes import measure_classes
 from fractura.evaluation.leaks import Leak, find_leak, joined, refuse, seen_in_training, ungrouped
-from fractura.evaluation.predictions import (
+from fractura.evaluation.predictions.model import is_model, read_with
+from fractura.evaluation.predictions.read import Predictions, read_predictions_of
+from fractura.evaluation.predictions.run_table import (
     PREDICTIONS,
-    Predictions,
-    predictions,
+    RunPredictions,
+    run_predictions,
     write_predictions,
 )
 from fractura.evaluation.run_scorecard import SCORECARD, document, write_scorecard
 from fractura.evaluation.sections import Chosen, evaluate_cases, own_points, stress
 from fractura.evaluation.source import cost_of, provenance_of
-from fractura.imaging.save import make_folder
+from fractura.parallel import processors
+from fractura.progress import Progress
 from fractura.reading.model import Model, ModelDescription
-from fractura.reading.stream import Progress, processors
 from fractura.reading.trained_on import trained_on
 
 READINGS = "readings.jsonl"
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluationSettings:
     """How to measure.
 
     Attributes:
@@ -66,7 +67,7 @@ class Settings:
 def evaluate(
     source: str,
     manifest: Path,
-    settings: Settings,
+    settings: EvaluationSettings,
     out: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def evaluate(
 
     Args:
         source: a shipped model's name, the path of an exported file, or answers that
-            :func:`fractura.evaluation.answers.read.read_answers` knows.
+            :func:`fractura.evaluation.predictions.read.read_predictions_of` knows.
         manifest: labelled radiographs, split.
         settings: how.
         out: folder for ``scorecard.json``, ``predictions.csv``, the model's ``readings.jsonl``
@@ -165,7 +166,7 @@ def _of_split(table: Manifest, split: str, manifest: Path) -> list[Record]:
 
 
 def _without(
-    asked: Sequence[Record], leak: Leak | None, settings: Settings
+    asked: Sequence[Record], leak: Leak | None, settings: EvaluationSettings
 ) -> tuple[list[Record], Leak | None, list[str]]:
     if leak is None or settings.leaks == "accept":
         return list(asked), leak, []
@@ -182,7 +183,7 @@ def _silence(asked: Sequence[Record]) -> list[str]:
     return [sentence] if sentence else []
 
 
-def _unknown(found: Answers) -> list[str]:
+def _unknown(found: Predictions) -> list[str]:
     if not found.unknown:
         return []
     return [
@@ -197,10 +198,12 @@ def _answers(
     records: Sequence[Record],
     kept: Path | None,
     progress: Progress | None,
-) -> Answers:
+) -> Predictions:
     if description is None:
         told = any(record.fractured is not None for record in records)
-        return read_answers(Path(source), records, looked_for="fracture" if told else "abnormal")
+        return read_predictions_of(
+            Path(source), records, looked_for="fracture" if told else "abnormal"
+        )
     return read_with(source, records, readings=kept, progress=progress)
 
 
@@ -208,7 +211,7 @@ def _chosen(
     source: str,
     description: ModelDescription | None,
     tuning: Sequence[Record],
-    settings: Settings,
+    settings: EvaluationSettings,
     progress: Progress | None,
 ) -> Chosen | None:
     if settings.choose_on is None:
@@ -218,8 +221,8 @@ def _chosen(
     return replace(chosen, rules=settings.rules) if settings.rules else chosen
 
 
-def _predictions(cases: Cases) -> Predictions:
-    return predictions(
+def _predictions(cases: Cases) -> RunPredictions:
+    return run_predictions(
         cases.ids,
         cases.clusters.tolist(),
         cases.positive.astype(np.int64),

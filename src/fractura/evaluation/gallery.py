@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fractura.atomic_write import make_folder
 from fractura.errors import LoadError
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.classification import THRESHOLD
@@ -20,7 +21,7 @@ from fractura.imaging.enhance import interpolation
 from fractura.imaging.labels import place_labels
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
-from fractura.imaging.save import make_folder, save_png
+from fractura.imaging.save import save_png
 from fractura.imaging.style import BLACK, SKY_BLUE, STRIP, VERMILLION, WHITE, Colour, Picture, font
 
 if TYPE_CHECKING:

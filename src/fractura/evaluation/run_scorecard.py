@@ -29,15 +29,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractura.atomic_write import write_whole
 from fractura.errors import FracturaError
 from fractura.evaluation import confusion
 from fractura.evaluation.classification import THRESHOLD, check_cases, classification_figures
 from fractura.evaluation.detection import Matches
 from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
-from fractura.evaluation.pool import Pool
-from fractura.evaluation.predictions import Predictions, predictions
+from fractura.evaluation.predictions.run_table import RunPredictions, run_predictions
+from fractura.evaluation.ranked_boxes import RankedBoxes
 from fractura.evaluation.ranking import Ranking
-from fractura.imaging.save import write_whole
 
 SCHEMA = 1
 SCORECARD = "scorecard.json"
@@ -123,12 +123,12 @@ def classification_scorecard(
     Raises:
         FracturaError: see ``classification_figures``.
     """
-    said = predictions(ids, list(clusters), truth, probabilities, classes)
+    said = run_predictions(ids, list(clusters), truth, probabilities, classes)
     content = class_content(said, task, samples=samples)
     return document(task, "classification", classes, split, content, cost, provenance)
 
 
-def class_content(said: Predictions, task: str, *, samples: int = 2000) -> dict[str, Any]:
+def class_content(said: RunPredictions, task: str, *, samples: int = 2000) -> dict[str, Any]:
     """What a split of a scorecard holds of class probabilities.
 
     Raises:
@@ -196,7 +196,7 @@ def detection_scorecard(
     if 0.5 not in matches:
         raise FracturaError("boxes were not matched at an overlap of 0.5; match them there too")
     ranking = Ranking(scores, positive)
-    pool = Pool.of(matches)
+    pool = RankedBoxes.of(matches)
     called = (scores >= THRESHOLD).astype(np.int64)
     cells = confusion.cells(positive.astype(np.int64), called, 2)
     rates = [_rate(rate) for rate in FALSE_BOXES]

@@ -13,22 +13,22 @@ from fractura.datasets.record import Record
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import Cases
 from fractura.evaluation.classification import THRESHOLD, Classification
-from fractura.evaluation.figures.baselines import baselines
-from fractura.evaluation.figures.boxes import detection
-from fractura.evaluation.figures.calibration import calibration
-from fractura.evaluation.figures.curves import curves
-from fractura.evaluation.figures.image import as_classes, image_figures, image_notes
-from fractura.evaluation.figures.masks import masks
-from fractura.evaluation.figures.points import Point, choose, operating_points
-from fractura.evaluation.figures.subgroups import subgroups
-from fractura.evaluation.figures.triage import fit_triage, triage
 from fractura.evaluation.gallery import gallery
 from fractura.evaluation.interval import json_figure
 from fractura.evaluation.leaks import Leak
+from fractura.evaluation.metrics.baselines import baselines
+from fractura.evaluation.metrics.boxes import detection
+from fractura.evaluation.metrics.calibration import calibration
+from fractura.evaluation.metrics.curves import curves
+from fractura.evaluation.metrics.image import as_classes, image_figures, image_notes
+from fractura.evaluation.metrics.masks import masks
+from fractura.evaluation.metrics.points import MeasuredPoint, choose, operating_points
+from fractura.evaluation.metrics.subgroups import subgroups
+from fractura.evaluation.metrics.triage import fit_triage, triage
 from fractura.evaluation.run_scorecard import head
+from fractura.progress import Progress
 from fractura.reading.model import ModelDescription
 from fractura.reading.reader import Reader
-from fractura.reading.stream import Progress
 
 RULES = ("sensitivity>=0.9", "specificity>=0.95", "youden")
 
@@ -47,7 +47,7 @@ def evaluate_cases(
     *,
     out: Path | None = None,
     chosen: Chosen | None = None,
-    points: Sequence[Point] = (),
+    points: Sequence[MeasuredPoint] = (),
     training: Sequence[Record] = (),
     prevalence: float | None = None,
     leak: Leak | None = None,
@@ -80,10 +80,10 @@ def evaluate_cases(
     """
     _check(cases)
     options = {"samples": samples, "seed": seed}
-    thresholds = [*points, Point("0.5", f"probability ≥ {THRESHOLD}", THRESHOLD, "nothing")]
+    thresholds = [*points, MeasuredPoint("0.5", f"probability ≥ {THRESHOLD}", THRESHOLD, "nothing")]
     if chosen is not None:
         thresholds += [
-            Point(rule, rule, choose(chosen.cases, rule), f"split {chosen.split}")
+            MeasuredPoint(rule, rule, choose(chosen.cases, rule), f"split {chosen.split}")
             for rule in chosen.rules
         ]
     boxes = detection(cases, **options) if cases.found and cases.truths else None
@@ -154,11 +154,11 @@ def stress(
         The sections ``robustness``, ``relations`` and ``augmented``; ``foreign`` for a model that
         knows what it was trained on, ``heatmaps`` for one that has a heatmap.
     """
-    from fractura.evaluation.stress.augmented import augmented
-    from fractura.evaluation.stress.foreign import foreign
     from fractura.evaluation.stress.heatmaps import heatmaps
-    from fractura.evaluation.stress.relations import relations
+    from fractura.evaluation.stress.metamorphic import relations
+    from fractura.evaluation.stress.ood import foreign
     from fractura.evaluation.stress.robustness import robustness
+    from fractura.evaluation.stress.tta import augmented
 
     reader = Reader(model, threads=1)
 
@@ -173,19 +173,23 @@ def stress(
         "relations": relations(cases, read, **options),
         "augmented": augmented(cases, read, **options),
     }
-    if reader.description.foreign is not None:
+    if reader.description.ood is not None:
         sections["foreign"] = foreign(read, cases=cases, **options)
     if reader.description.task == "multi-task" and cases.truths is not None:
         sections["heatmaps"] = heatmaps(cases, reader, model, **options)
     return sections
 
 
-def own_points(description: ModelDescription) -> list[Point]:
+def own_points(description: ModelDescription) -> list[MeasuredPoint]:
     """The operating points that a model file of ours holds."""
     points = description.operating_points
     return [
-        Point("high sensitivity", "the model's own", points.high_sensitivity.probability, _OWN),
-        Point("high specificity", "the model's own", points.high_specificity.probability, _OWN),
+        MeasuredPoint(
+            "high sensitivity", "the model's own", points.high_sensitivity.probability, _OWN
+        ),
+        MeasuredPoint(
+            "high specificity", "the model's own", points.high_specificity.probability, _OWN
+        ),
     ]
 
 

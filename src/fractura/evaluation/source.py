@@ -26,7 +26,7 @@ def cost_of(source: str, description: ModelDescription | None) -> Cost:
         training_seconds=None,
         epochs=None,
         images_per_second=None,
-        input_side=description.fit.long_side,
+        input_side=description.preprocess.long_side,
         started_from=str(description.provenance.get("started_from", "see its card")),
     )
 
@@ -64,7 +64,7 @@ def _parameters(source: str) -> int | None:
 
 def _latency(source: str, description: ModelDescription) -> float:
     """Median time of the network on one square image, with one thread, in milliseconds."""
-    side = description.fit.long_side
+    side = description.preprocess.long_side
     model = Model(source, 1)
     image = np.zeros((1, 1, side, side), np.float32)
     times = []

@@ -2,7 +2,7 @@
 
 Every step takes float32 ``[height, width]`` in 0..1 and returns a new array of the same kind;
 none works in 8 bits. These pictures are for eyes: what a network sees is made by
-:mod:`fractura.imaging.fit` alone.
+:mod:`fractura.imaging.preprocess` alone.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def interpolation(scale: float) -> int:
     return cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
 
 
-def normalise(pixels: Pixels, percentiles: tuple[float, float] = (0.5, 99.5)) -> Pixels:
+def normalize(pixels: Pixels, percentiles: tuple[float, float] = (0.5, 99.5)) -> Pixels:
     """Stretch the grey values between two percentiles to 0..1; a constant image stays as it is."""
     low, high = np.percentile(pixels, percentiles)
     if high - low < 1e-6:
@@ -121,7 +121,7 @@ def noise_sigma(pixels: Pixels) -> float:
 
 STEPS: Mapping[str, Callable[[Pixels], Pixels]] = {
     "resize": resize,
-    "normalise": normalise,
+    "normalize": normalize,
     "clahe": clahe,
     "bilateral": bilateral,
     "median": median,

@@ -89,9 +89,9 @@ def _decode(data: bytes, frame: int | None) -> Decoded:
     if not data:
         raise DamagedFileError("it is empty")
     if is_dicom(data):
-        from fractura.imaging import dicom_image
+        from fractura.imaging.dicom_file import image
 
-        return dicom_image.decode(data, frame)
+        return image.decode(data, frame)
     decode = raster.find_decoder(data)
     if decode is not None:
         return decode(data, frame)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.errors import LoadError
-from fractura.imaging.dicom_display import find_padding, full_range, to_pixels
-from fractura.imaging.dicom_header import KEYWORDS, DicomHeader, LookupTable, read_header
-from fractura.imaging.dicom_parse import parse
-from fractura.imaging.dicom_pixels import decode_frame
+from fractura.imaging.dicom_file.display import find_padding, full_range, to_pixels
+from fractura.imaging.dicom_file.header import KEYWORDS, DicomHeader, LookupTable, read_header
+from fractura.imaging.dicom_file.parse import parse
+from fractura.imaging.dicom_file.pixels import decode_frame
 from fractura.imaging.frames import choose_frame
 from fractura.imaging.grey import Pixels, Samples
 from fractura.imaging.load import is_dicom, load_bytes

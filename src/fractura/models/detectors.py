@@ -1,4 +1,4 @@
-"""torchvision's detectors, for grey inputs from ``imaging.fit`` and one kind of finding."""
+"""torchvision's detectors, for grey inputs from ``imaging.preprocess`` and one kind of finding."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def build_detector(name: str, *, pretrained: str = "none", side: int) -> Detecto
 
 
 class _AsItIs(detection.transform.GeneralizedRCNNTransform):  # type: ignore[misc]
-    """No normalising and no resizing: ``imaging.fit`` did both. (torchvision's ``_skip_resize``
+    """No normalizing and no resizing: ``imaging.preprocess`` did both. (Its ``_skip_resize``
     skips in training alone.)"""
 
     def __init__(self) -> None:

@@ -48,7 +48,7 @@ class FractureNetwork(nn.Module):
     The detection head follows TTFNet (Liu et al. 2020, arXiv 1909.00700): a centre heat map and
     distances to the four sides, at stride 8. The image head pools a map of evidence by
     log-mean-exp (Pinheiro and Collobert 2015, arXiv 1411.6228), which lets one small fracture
-    decide, and adds a global term. Input: ``[B, 1, H, W]`` from ``imaging.fit``.
+    decide, and adds a global term. Input: ``[B, 1, H, W]`` from ``imaging.preprocess``.
     """
 
     def __init__(self, channels: int = 64) -> None:

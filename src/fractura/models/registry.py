@@ -7,13 +7,13 @@ from typing import Literal
 
 from fractura.errors import FracturaError
 
-Family = Literal["classifier", "detector", "multi-task", "magnified"]
+Family = Literal["classifier", "detector", "multi-task", "two-stage"]
 
 MULTI_TASK = "fractura"
 """The first network that ships, :class:`fractura.models.network.FractureNetwork`."""
 
-MAGNIFIED = "fractura-magnified"
-"""With a second look on top, :class:`fractura.models.magnifier.MagnifiedNetwork`."""
+TWO_STAGE = "fractura-two-stage"
+"""With a second look on top, :class:`fractura.models.two_stage.TwoStageNetwork`."""
 
 OWN_CLASSIFIERS = ("custom-cnn", "monai-densenet121", "resnet50v2-c4")
 
@@ -69,7 +69,7 @@ def canonical(name: str) -> str:
     Raises:
         FracturaError: nothing has this name; gives near ones.
     """
-    known = (MULTI_TASK, MAGNIFIED, *CLASSIFIERS, *DETECTORS)
+    known = (MULTI_TASK, TWO_STAGE, *CLASSIFIERS, *DETECTORS)
     name = ALIASES.get(name.lower(), name)
     if name in known:
         return name
@@ -91,6 +91,6 @@ def family(name: str) -> Family:
     name = canonical(name)
     if name == MULTI_TASK:
         return "multi-task"
-    if name == MAGNIFIED:
-        return "magnified"
+    if name == TWO_STAGE:
+        return "two-stage"
     return "detector" if name in DETECTORS else "classifier"

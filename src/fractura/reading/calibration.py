@@ -68,7 +68,7 @@ class OperatingPoints:
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class ConformalGuarantee:
     """What the thresholds on the image probability promise of new radiographs.
 
     Class-conditional conformal prediction (Vovk 2012, arXiv 1209.2673), whatever the model: if new

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.errors import ModelError
-from fractura.imaging.fit import fit
+from fractura.imaging.preprocess import preprocess
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.calibration import Calibration, softmax
 from fractura.reading.model import Model
 
 
-class Classifier:
+class ClassReader:
     """A model that gives each of its classes a probability. Threads may share it."""
 
     def __init__(self, model: str | Path, *, threads: int | None = None) -> None:
@@ -37,7 +37,7 @@ class Classifier:
 
     def classify(self, radiograph: Radiograph) -> dict[str, float]:
         """Calibrated probability of each class, in the model's order; they sum to 1."""
-        inputs, _ = fit(radiograph.pixels, self.description.fit)
+        inputs, _ = preprocess(radiograph.pixels, self.description.preprocess)
         shares = probabilities(self._model.logits(inputs), self.description.calibration)
         return dict(zip(self.description.classes, shares.tolist(), strict=True))
 

@@ -13,13 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.errors import ModelError
-from fractura.imaging.fit import FitParameters
-from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, Promise
+from fractura.imaging.preprocess import PreprocessConfig
+from fractura.reading.calibration import (
+    Calibration,
+    ConformalGuarantee,
+    OperatingPoint,
+    OperatingPoints,
+)
 from fractura.reading.decode import Candidates, score_logits
 from fractura.reading.runtime import open_runtime
 
 EMBEDDING = "embedding"
-SCHEMA = 1
+SCHEMA = 2
 DEFAULT_MODEL = "fractura-s"
 TASKS = ("multi-task", "detection", "binary-fracture", "abnormality", "region", "fracture-type")
 _READING = ["scores", "boxes", "image", "regions", "evidence"]
@@ -31,28 +36,28 @@ class ModelDescription:
 
     Attributes:
         name, version: of the model.
-        fit: how radiographs become inputs.
+        preprocess: how radiographs become inputs.
         regions: names of the region outputs of a multi-task model, in order.
         calibration, operating_points: see :mod:`fractura.reading.calibration`.
         provenance: recipe, data, licence, seed, versions and dates, for people and audits.
         task: one of :data:`TASKS`.
         classes: names of a classification model's outputs, in order.
-        promise: what the operating points promise of new patients; ``None`` if nothing.
-        foreign: what the model remembers of its training radiographs, for
-            :func:`fractura.reading.foreign.flag_from`; ``None`` if nothing.
+        guarantee: what the operating points promise of new patients; ``None`` if nothing.
+        ood: what the model remembers of its training radiographs, for
+            :func:`fractura.ood.detector.ood_detector_from`; ``None`` if nothing.
     """
 
     name: str
     version: str
-    fit: FitParameters
+    preprocess: PreprocessConfig
     regions: tuple[str, ...]
     calibration: Calibration
     operating_points: OperatingPoints
     provenance: Mapping[str, Any]
     task: str = "multi-task"
     classes: tuple[str, ...] = ()
-    promise: Promise | None = None
-    foreign: Mapping[str, Any] | None = None
+    guarantee: ConformalGuarantee | None = None
+    ood: Mapping[str, Any] | None = None
 
     @property
     def classifies(self) -> bool:
@@ -68,18 +73,18 @@ class ModelDescription:
         data = json.loads(text)
         if data.pop("schema") != SCHEMA or data.get("task", "multi-task") not in TASKS:
             raise ValueError("the metadata's schema is of another version")
-        fit = data.pop("fit")
+        config = data.pop("preprocess")
         points = data.pop("operating_points")
-        promise = data.pop("promise", None)
+        guarantee = data.pop("guarantee", None)
         return cls(
-            fit=FitParameters(**{**fit, "percentiles": tuple(fit["percentiles"])}),
+            preprocess=PreprocessConfig(**{**config, "percentiles": tuple(config["percentiles"])}),
             regions=tuple(data.pop("regions")),
             classes=tuple(data.pop("classes", ())),
             calibration=Calibration(**data.pop("calibration")),
             operating_points=OperatingPoints(
                 **{name: OperatingPoint(**point) for name, point in points.items()}
             ),
-            promise=None if promise is None else Promise(**promise),
+            guarantee=None if guarantee is None else ConformalGuarantee(**guarantee),
             **data,
         )
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from fractura.errors import ModelError
 from fractura.findings import Box, Finding, Reading
-from fractura.imaging.fit import Placement, fit
 from fractura.imaging.load import load
+from fractura.imaging.preprocess import Placement, preprocess
 from fractura.imaging.radiograph import Radiograph
+from fractura.ood.detector import WARNING, ood_detector_from
 from fractura.reading.calibration import softmax
 from fractura.reading.decode import Candidates, decode
-from fractura.reading.foreign import WARNING, flag_from
 from fractura.reading.model import DEFAULT_MODEL, Model, ModelDescription, RawOutput
 
 SMALLEST_SCORE = 0.001
@@ -69,7 +69,7 @@ class Reader:
                 f"use fractura predict {model} PATH"
             )
         self._run, self._interpret = _INTERPRETERS[self.description.task]
-        self._foreign = flag_from(self.description.foreign)
+        self._ood = ood_detector_from(self.description.ood)
 
     def read(
         self, radiograph: Radiograph, *, all_findings: bool = False, heatmap: bool = False
@@ -77,7 +77,7 @@ class Reader:
         """Say what the model sees in one radiograph.
 
         A model that remembers its training radiographs warns of pictures that look unlike them
-        (:mod:`fractura.reading.foreign`); the reading says all the rest nevertheless.
+        (:mod:`fractura.ood.detector`); the reading says all the rest nevertheless.
 
         Args:
             radiograph: from :func:`fractura.load`.
@@ -87,7 +87,7 @@ class Reader:
             heatmap: add the map of where the model sees evidence, if it is a multi-task one.
         """
         clock = [perf_counter()]
-        inputs, placement = fit(radiograph.pixels, self.description.fit)
+        inputs, placement = preprocess(radiograph.pixels, self.description.preprocess)
         clock.append(perf_counter())
         raw = self._run(self._model, inputs)
         clock.append(perf_counter())
@@ -116,12 +116,12 @@ class Reader:
             region=seen.region,
             region_probability=seen.region_probability,
             warnings=(*radiograph.warnings, *self._doubts(seen.embedding)),
-            milliseconds={"fit": fitting, "network": network, "boxes": boxes},
+            milliseconds={"preprocess": fitting, "network": network, "boxes": boxes},
             heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
 
     def _doubts(self, embedding: NDArray[np.float32] | None) -> tuple[str, ...]:
-        if self._foreign is None or embedding is None or not self._foreign.flags(embedding):
+        if self._ood is None or embedding is None or not self._ood.flags(embedding):
             return ()
         return (WARNING,)
 

@@ -18,13 +18,13 @@ import numpy as np
 from fractura.dicom.results.common import import_highdicom
 from fractura.errors import FracturaError
 from fractura.imaging.radiograph import Radiograph
+from fractura.parallel import processors
 from fractura.reading.reader import Reader
-from fractura.reading.stream import processors
 from fractura.service.memory import return_freed_memory
-from fractura.service.metrics import Metrics, make_metrics
-from fractura.service.settings import Node, Settings
-from fractura.service.store.open import Store, close_store, open_store
-from fractura.service.store.queue import Entry, queue_length
+from fractura.service.prometheus import Metrics, make_metrics
+from fractura.service.settings import Node, ServiceSettings
+from fractura.service.store.open import ServiceStore, close_store, open_store
+from fractura.service.store.queue import QueueEntry, queue_length
 from fractura.service.store.queue import entry as stored_entry
 from fractura.service.work.loop import start_loop
 from fractura.service.work.quiet import quiet_libraries
@@ -52,8 +52,8 @@ class Process:
         node: the DICOM node, where the settings have one.
     """
 
-    settings: Settings
-    store: Store
+    settings: ServiceSettings
+    store: ServiceStore
     reader: Reader
     model: str
     metrics: Metrics
@@ -96,7 +96,7 @@ class Waiting:
                 event.set()
 
 
-def start(settings: Settings) -> Process:
+def start(settings: ServiceSettings) -> Process:
     """Open the store and the model, and start the threads and, where it is set, the node.
 
     Raises:
@@ -154,7 +154,7 @@ def stop(process: Process, grace_seconds: float) -> None:
     log.info("stopped")
 
 
-def wait_for(process: Process, reading_id: str, seconds: float) -> Entry:
+def wait_for(process: Process, reading_id: str, seconds: float) -> QueueEntry:
     """The entry once it is done or failed, or as it is when the time is over.
 
     Raises:

@@ -27,13 +27,13 @@ class SettingsError(FracturaError):
     """A settings file is missing or says something that cannot be."""
 
 
-class Part(BaseModel):
+class SettingsSection(BaseModel):
     """Frozen, and a misspelt field is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Token(Part):
+class Token(SettingsSection):
     """One who may come in. ``sha256`` is the digest of the secret, which is stored nowhere."""
 
     name: Name
@@ -41,7 +41,7 @@ class Token(Part):
     sha256: Digest
 
 
-class Limits(Part):
+class Limits(SettingsSection):
     """So that one visitor cannot starve the others.
 
     Attributes:
@@ -61,7 +61,7 @@ class Limits(Part):
     free_megabytes: Count = 256
 
 
-class Keeping(Part):
+class Keeping(SettingsSection):
     """How long images stay. Readings, marks and the audit log stay.
 
     Attributes:
@@ -71,7 +71,7 @@ class Keeping(Part):
     image_hours: Annotated[float, Field(ge=0)] = 24
 
 
-class Peer(Part):
+class Peer(SettingsSection):
     """A DICOM application entity that may send. ``address`` is one or a network (10.0.0.0/8)."""
 
     title: Title
@@ -84,7 +84,7 @@ class Peer(Part):
         return value
 
 
-class Tls(Part):
+class Tls(SettingsSection):
     """Certificates in PEM. With ``ca`` the other side must show one that it signed."""
 
     certificate: Path
@@ -92,7 +92,7 @@ class Tls(Part):
     ca: Path | None = None
 
 
-class Destination(Part):
+class Destination(SettingsSection):
     """Where results go: by C-STORE (``title``, ``host``, ``port``) or by STOW-RS (``url``).
 
     Attributes:
@@ -118,7 +118,7 @@ class Destination(Part):
         raise ValueError("give title, host and port for C-STORE, or url for STOW-RS")
 
 
-class Rule(Part):
+class RuleSettings(SettingsSection):
     """Which objects are read. All given fields must fit; the first rule that fits decides.
 
     Attributes:
@@ -135,7 +135,7 @@ class Rule(Part):
     to: tuple[Name, ...] = ()
 
 
-class Archive(Part):
+class Archive(SettingsSection):
     """A DICOMweb archive that is asked for new radiographs (QIDO-RS) and gives them (WADO-RS)."""
 
     name: Name
@@ -146,7 +146,7 @@ class Archive(Part):
     days: Count = 1
 
 
-class Node(Part):
+class Node(SettingsSection):
     """The DICOM node.
 
     Attributes:
@@ -164,7 +164,7 @@ class Node(Part):
     port: Annotated[int, Field(ge=0, le=65535)] = 11112
     tls: Tls | None = None
     peers: tuple[Peer, ...] = ()
-    rules: tuple[Rule, ...] = (Rule(modalities=("CR", "DX", "RG", "RF")),)
+    rules: tuple[RuleSettings, ...] = (RuleSettings(modalities=("CR", "DX", "RG", "RF")),)
     destinations: tuple[Destination, ...] = ()
     archives: tuple[Archive, ...] = ()
     tries: Count = 12
@@ -172,7 +172,7 @@ class Node(Part):
     associations: Count = 32
 
 
-class Settings(Part):
+class ServiceSettings(SettingsSection):
     """Everything.
 
     Attributes:
@@ -200,7 +200,7 @@ class Settings(Part):
     node: Node | None = None
 
     @model_validator(mode="after")
-    def _is_consistent(self) -> Settings:
+    def _is_consistent(self) -> ServiceSettings:
         if not self.tokens and not is_loopback(self.host):
             raise ValueError(
                 f"without tokens the service listens on a loopback address only, not on "
@@ -231,7 +231,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path) -> ServiceSettings:
     """Read a TOML file.
 
     Raises:
@@ -244,14 +244,14 @@ def read_settings(path: Path) -> Settings:
     return checked(data, str(path))
 
 
-def checked(data: dict[str, object], name: str) -> Settings:
+def checked(data: dict[str, object], name: str) -> ServiceSettings:
     """Settings of plain values; ``name`` stands in messages.
 
     Raises:
         SettingsError: something in them cannot be.
     """
     try:
-        return Settings.model_validate(data)
+        return ServiceSettings.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"

@@ -12,11 +12,10 @@ from typing import Any
 import lightning
 import torch
 
-from fractura.datasets.question import answer
 from fractura.datasets.record import Record
+from fractura.datasets.target import answer
 from fractura.errors import FracturaError
 from fractura.training.callbacks.history import History
-from fractura.training.material import Material
 from fractura.training.recipe import Recipe
 from fractura.training.run_folder import (
     INFO,
@@ -30,6 +29,7 @@ from fractura.training.run_folder import (
     write_json,
     write_recipe,
 )
+from fractura.training.training_data import Material
 
 
 def read_before(out: Path, recipe: Recipe, material: Material, resume: bool) -> Run | None:
@@ -37,7 +37,7 @@ def read_before(out: Path, recipe: Recipe, material: Material, resume: bool) -> 
 
     Raises:
         FracturaError: it holds a run and ``resume`` is false, or a run of another manifest, task,
-            network, data or optimiser.
+            network, data or optimizer.
     """
     for part in (*out.glob(".*.part"), *(out / "plots").glob(".*.part")):
         part.unlink(missing_ok=True)
@@ -52,7 +52,7 @@ def read_before(out: Path, recipe: Recipe, material: Material, resume: bool) -> 
         raise FracturaError(
             f"the manifest is not the one that {out} began with; choose another --out"
         )
-    for name in ("task", "model", "data", "optimiser.name"):
+    for name in ("task", "model", "data", "optimizer.name"):
         if attrgetter(name)(before.recipe) != attrgetter(name)(recipe):
             raise FracturaError(
                 f"the recipe's {name} is not the one that {out} began with; go on by "
@@ -100,7 +100,7 @@ def begin_folder(
         "sources": sorted({record.source for record in kept}),
         "classes": list(material.classes),
         "counts": counts,
-        "seed": recipe.loop.seed,
+        "seed": recipe.trainer.seed,
         "parameters": sum(item.numel() for item in network.parameters()),
         "versions": versions(),
         "revision": revision(),

@@ -11,10 +11,15 @@ from sklearn.linear_model import LogisticRegression
 
 from fractura.errors import FracturaError
 from fractura.evaluation.detection import Matches
-from fractura.evaluation.figures.points import promised
-from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, Promise
-from fractura.training.figures import box_matches, probabilities
-from fractura.training.tasks.learner import Raw
+from fractura.evaluation.metrics.points import promised
+from fractura.reading.calibration import (
+    Calibration,
+    ConformalGuarantee,
+    OperatingPoint,
+    OperatingPoints,
+)
+from fractura.training.tasks.adapter import Raw
+from fractura.training.validation_metrics import box_matches, probabilities
 
 FALSE_BOXES_HIGH_SENSITIVITY = 0.5
 FALSE_BOXES_HIGH_SPECIFICITY = 0.1
@@ -77,12 +82,12 @@ def fit_logistic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tu
 
 def choose_operating_points(
     raws: Sequence[Raw], fractured: Labels, calibration: Calibration
-) -> tuple[OperatingPoints, Promise]:
+) -> tuple[OperatingPoints, ConformalGuarantee]:
     """Thresholds on the image by conformal triage, on the boxes by false alarms.
 
     A new fracture stays below the high-sensitivity point with a chance of at most 10 %, a new
     normal reaches the high-specificity point with one of at most 3 %; see
-    :func:`fractura.evaluation.figures.points.promised`. Boxes at the high-sensitivity point
+    :func:`fractura.evaluation.metrics.points.promised`. Boxes at the high-sensitivity point
     bring half a false box an image, at the high-specificity point a tenth, normal images counted.
 
     Args:
@@ -91,7 +96,7 @@ def choose_operating_points(
         calibration: fitted on them.
     """
     probability = np.array([calibration.probability(logit) for logit in image_logits(raws)])
-    suspicious, definite, promise = promised(probability, fractured, "the validation split")
+    suspicious, definite, guarantee = promised(probability, fractured, "the validation split")
     matches = box_matches(raws)
     points = OperatingPoints(
         OperatingPoint(
@@ -101,7 +106,7 @@ def choose_operating_points(
             definite, _box_threshold(matches, calibration, FALSE_BOXES_HIGH_SPECIFICITY)
         ),
     )
-    return points, promise
+    return points, guarantee
 
 
 def _box_threshold(matches: Sequence[Matches], calibration: Calibration, rate: float) -> float:

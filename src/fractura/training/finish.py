@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fractura.datasets.question import BOXES, FRACTURES
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
+from fractura.datasets.target import BOXES, FRACTURES
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import cluster
 from fractura.findings import REGIONS
-from fractura.reading.calibration import Calibration, OperatingPoint, OperatingPoints, Promise
+from fractura.reading.calibration import (
+    Calibration,
+    ConformalGuarantee,
+    OperatingPoint,
+    OperatingPoints,
+)
 from fractura.reading.model import ModelDescription
 from fractura.reading.trained_on import KEY, pack
 from fractura.training.calibrate import (
@@ -20,11 +25,11 @@ from fractura.training.calibrate import (
     calibrate_fractures,
     choose_operating_points,
 )
-from fractura.training.export.foreign import remember
-from fractura.training.figures import true_classes
+from fractura.training.export.fit_ood import remember
 from fractura.training.run_folder import Run, all_trained, load_network, started_from
 from fractura.training.score import read_all, records_of
-from fractura.training.tasks.learner import Raw
+from fractura.training.tasks.adapter import Raw
+from fractura.training.validation_metrics import true_classes
 
 HALF = OperatingPoint(0.5, NO_BOXES)
 """Of models that tell no fractures, which have no operating points of their own."""
@@ -46,19 +51,19 @@ def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> 
     records = unseen(run, path, records_of(run, path, "valid"))
     network = load_network(run)
     raws = read_all(network, run.recipe, records)
-    calibration, points, promise = fit_to(run, records, raws)
+    calibration, points, guarantee = fit_to(run, records, raws)
     return ModelDescription(
         name=run.recipe.name,
         version=version,
-        fit=run.recipe.data.fit,
+        preprocess=run.recipe.data.preprocess,
         regions=REGIONS if run.recipe.task == "multi-task" else (),
         calibration=calibration,
         operating_points=points,
         provenance=provenance(run),
         task=run.recipe.task,
         classes=run.classes,
-        promise=promise,
-        foreign=remember(run, network, path, records),
+        guarantee=guarantee,
+        ood=remember(run, network, path, records),
     )
 
 
@@ -81,7 +86,7 @@ def unseen(run: Run, manifest: Path, records: Sequence[Record]) -> list[Record]:
 
 def fit_to(
     run: Run, records: Sequence[Record], raws: Sequence[Raw]
-) -> tuple[Calibration, OperatingPoints, Promise | None]:
+) -> tuple[Calibration, OperatingPoints, ConformalGuarantee | None]:
     """Calibration, operating points and what they promise, for the run's task."""
     task = run.recipe.task
     truth = true_classes(records, task, run.classes)
@@ -98,7 +103,7 @@ def provenance(run: Run) -> dict[str, object]:
     model = run.recipe.model
     recipe = run.recipe.model_dump(mode="json")
     recipe["model"]["pretrained"] = Path(model.pretrained).stem
-    recipe["model"]["first"] = [Path(path).parent.name for path in model.first]
+    recipe["model"]["base_runs"] = [Path(path).parent.name for path in model.base_runs]
     return {
         "data": ", ".join(run.info["sources"]),
         "data_licences": run.info["licences"],
@@ -107,7 +112,7 @@ def provenance(run: Run) -> dict[str, object]:
         "images": run.info["counts"],
         KEY: pack(all_trained(run)),
         "recipe": recipe,
-        "seed": run.recipe.loop.seed,
+        "seed": run.recipe.trainer.seed,
         "date": run.info["begun"],
         "revision": run.info["revision"],
         "versions": run.info["versions"],

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fractura.datasets.manifest import ManifestError
-from fractura.datasets.question import ABNORMAL, FRACTURE, FRACTURES, NO_FRACTURE, NORMAL, answer
 from fractura.datasets.record import Record
+from fractura.datasets.target import ABNORMAL, FRACTURE, FRACTURES, NO_FRACTURE, NORMAL, answer
 from fractura.training.recipe import Recipe
 
 

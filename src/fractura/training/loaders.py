@@ -8,9 +8,9 @@ import lightning
 
 from fractura.errors import FracturaError
 from fractura.training.data.loader import whole_loader
-from fractura.training.material import Material
 from fractura.training.recipe import Recipe
-from fractura.training.tasks.learner import EpochLoader
+from fractura.training.tasks.adapter import EpochLoader
+from fractura.training.training_data import Material
 
 
 class Loaders(lightning.LightningDataModule):
@@ -46,9 +46,9 @@ class Loaders(lightning.LightningDataModule):
             )
         return whole_loader(
             self.validation,
-            self.recipe.data.fit,
+            self.recipe.data.preprocess,
             self.workers,
             trainer.global_rank,
             trainer.world_size,
-            self.recipe.loop.batch,
+            self.recipe.trainer.batch_size,
         )

@@ -15,10 +15,10 @@ from fractura.datasets.record import Record
 from fractura.errors import FracturaError
 from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
-from fractura.training.figures import figures
-from fractura.training.optimise import make_optimiser, make_schedule
+from fractura.training.optimizer import make_optimizer, make_schedule
 from fractura.training.recipe import Recipe
-from fractura.training.tasks.learner import Learner, Raw
+from fractura.training.tasks.adapter import Raw, TaskAdapter
+from fractura.training.validation_metrics import figures
 
 
 class Training(lightning.LightningModule):
@@ -39,7 +39,7 @@ class Training(lightning.LightningModule):
     def __init__(
         self,
         network: nn.Module,
-        learner: Learner,
+        learner: TaskAdapter,
         recipe: Recipe,
         classes: Sequence[str],
         class_weights: Tensor,
@@ -56,14 +56,14 @@ class Training(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Freeze the pretrained layers in the first phase, and thaw them after it."""
-        frozen = self.current_epoch < self.recipe.frozen.epochs
+        frozen = self.current_epoch < self.recipe.freeze.epochs
         self.network.freeze(frozen)  # type: ignore[operator]
         self.network.train()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         # What is random in a step follows from its place alone, so that a resumed run draws the
         # same.
-        place = (self.recipe.loop.seed, self.current_epoch, index, self.global_rank)
+        place = (self.recipe.trainer.seed, self.current_epoch, index, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
         terms = self.learner.losses(self.network, batch, self.recipe, self.class_weights)
         loss = torch.stack(list(terms.values())).sum()
@@ -95,8 +95,9 @@ class Training(lightning.LightningModule):
 
     def _diverged(self, what: str, place: str) -> FracturaError:
         return FracturaError(
-            f"{what} in epoch {self.current_epoch + 1}{place}; lower optimiser.head_rate and "
-            "optimiser.backbone_rate, set loop.clip, or use loop.precision=fp32, and go on with "
+            f"{what} in epoch {self.current_epoch + 1}{place}; lower optimizer.head_lr and "
+            "optimizer.backbone_lr, set trainer.grad_clip_norm, or use trainer.precision=fp32, "
+            "and go on with "
             "--resume"
         )
 
@@ -135,22 +136,22 @@ class Training(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         stages = self.network.stages()  # type: ignore[operator]
-        optimiser = make_optimiser(stages, self.recipe.optimiser)
+        optimizer = make_optimizer(stages, self.recipe.optimizer)
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = make_schedule(optimiser, self.recipe, steps)
+        schedule = make_schedule(optimizer, self.recipe, steps)
         return {
-            "optimizer": optimiser,
+            "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A resumed run takes its rates and decay from the recipe, which may have been changed."""
         stages = self.network.stages()  # type: ignore[operator]
-        fresh = make_optimiser(stages, self.recipe.optimiser).param_groups
+        fresh = make_optimizer(stages, self.recipe.optimizer).param_groups
         (schedule,) = checkpoint["lr_schedulers"]
         schedule["base_lrs"] = [group["lr"] for group in fresh]
-        (optimiser,) = checkpoint["optimizer_states"]
-        for group, new in zip(optimiser["param_groups"], fresh, strict=True):
+        (optimizer,) = checkpoint["optimizer_states"]
+        for group, new in zip(optimizer["param_groups"], fresh, strict=True):
             group["initial_lr"] = new["lr"]
             group |= {name: new[name] for name in new if name not in ("params", "lr")}
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fractura.errors import FracturaError
-from fractura.imaging.fit import FitParameters
+from fractura.imaging.preprocess import PreprocessConfig
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -23,29 +23,30 @@ Task = Literal[
 ]
 
 
-class Part(BaseModel):
+class RecipeSection(BaseModel):
     """Frozen, and a misspelt field is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Architecture(Part):
+class Architecture(RecipeSection):
     """The network.
 
     Attributes:
         name: see ``fractura models --architectures``: ``custom-cnn``, ``monai-densenet121``, any
             timm model, torchvision's detectors, ``fractura`` (the multi-task network), or
-            ``fractura-magnified`` (a second look on top of it).
+            ``fractura-two-stage`` (a second look on top of it).
         pretrained: ``default`` takes what the library downloads, ``none`` starts from nothing, a
             path is a safetensors file.
         dropout: before the last layer of a classifier.
         channels: width of the multi-task network's feature pyramid and heads.
         freeze_stem: the multi-task network's layers up to stride 4 never train.
-        first: ``weights.safetensors`` of the multi-task runs on which ``fractura-magnified``
+        base_runs: ``weights.safetensors`` of the multi-task runs on which ``fractura-two-stage``
             stands; of several, the answers are averaged.
-        both_ways: each of these sees every image and its mirror image; without it, they take turns.
-        sizes: what share of the image's size each of these sees; empty lets all see it whole.
-        shares: of the second look, a magnifier each, whose answers are averaged: what share of the
+        mirror_tta: each of these sees every image and its mirror image; without it, they take
+            turns.
+        base_scales: what share of the image's size each of these sees; empty lets all see it whole.
+        crop_fill: a refiner each, whose answers are averaged: what share of the
             enlarged place's side the suspected box takes. The smaller, the more of what is around.
     """
 
@@ -54,30 +55,32 @@ class Architecture(Part):
     dropout: Fraction = 0.3
     channels: Positive = 64
     freeze_stem: bool = True
-    first: tuple[str, ...] = ()
-    both_ways: bool = True
-    sizes: tuple[Share, ...] = ()
-    shares: tuple[Share, ...] = Field((0.4,), min_length=1)
+    base_runs: tuple[str, ...] = ()
+    mirror_tta: bool = True
+    base_scales: tuple[Share, ...] = ()
+    crop_fill: tuple[Share, ...] = Field((0.4,), min_length=1)
 
     @model_validator(mode="after")
     def _a_size_each(self) -> Architecture:
-        if self.sizes and len(self.sizes) != len(self.first):
-            raise ValueError("model.sizes must name one size for each of model.first, or none")
+        if self.base_scales and len(self.base_scales) != len(self.base_runs):
+            raise ValueError(
+                "model.base_scales must name one size for each of model.base_runs, or none"
+            )
         return self
 
 
-class Data(Part):
+class Data(RecipeSection):
     """Which radiographs, and at what size.
 
     Attributes:
-        fit: how radiographs become network inputs when they are read. A longer side above
+        preprocess: how radiographs become network inputs when they are read. A longer side above
             ``training_side`` makes up for the enlargement in augmentation (Touvron et al. 2019,
             arXiv 1906.06423). Classifiers and torchvision's detectors need a square: ``multiple``
             equal to ``long_side``.
         training_side: longer side of training images before augmentation; ``null`` is
-            ``fit.long_side``.
+            ``preprocess.long_side``.
         canvas: height and width of training images after it; ``null`` is a square of
-            ``fit.long_side``.
+            ``preprocess.long_side``.
         fold: number of the manifest's fold that is held out; ``null`` holds out none.
         classes: names of the classes, in order, for ``region`` and ``fracture-type``; empty takes
             all that the training records have, by name.
@@ -89,7 +92,7 @@ class Data(Part):
         phantoms: synthetic radiographs mixed into every epoch. For tasks that tell fractures.
     """
 
-    fit: FitParameters = FitParameters(long_side=224, multiple=224)
+    preprocess: PreprocessConfig = PreprocessConfig(long_side=224, multiple=224)
     training_side: Positive | None = None
     canvas: tuple[Positive, Positive] | None = None
     fold: int | None = None
@@ -102,25 +105,25 @@ class Data(Part):
     @property
     def side(self) -> int:
         """Longer side of training images before augmentation, in pixels."""
-        return self.training_side or self.fit.long_side
+        return self.training_side or self.preprocess.long_side
 
     @property
     def frame(self) -> tuple[int, int]:
         """Height and width of training images after augmentation, in pixels."""
-        return self.canvas or (self.fit.long_side, self.fit.long_side)
+        return self.canvas or (self.preprocess.long_side, self.preprocess.long_side)
 
 
-class Augmentation(Part):
+class Augmentation(RecipeSection):
     """Random changes of the training images. All fields but the ranges are probabilities in 0..1.
 
     Attributes:
         rotation: largest angle in degrees, either way.
         quarter_turn: of a turn by 90, 180 or 270 degrees.
-        mirror, upside_down: of a flip left to right, top to bottom.
+        horizontal_flip, vertical_flip: of a flip left to right, top to bottom.
         scale: enlargement; ``(1, 1)`` leaves it.
         translation: largest shift as a share of the frame.
         gamma, contrast: exponent of, and factor around a random level on, grey values in 0..1.
-        clahe, blur, noise, jpeg, invert, erase: of contrast-limited adaptive histogram
+        clahe, blur, noise, jpeg, invert, random_erasing: of contrast-limited adaptive histogram
             equalisation, Gaussian blur, Gaussian noise, JPEG compression, inversion, and one
             rectangle painted over (coarse dropout).
         paste: of a fracture of another radiograph pasted in, for detection and multi-task.
@@ -129,8 +132,8 @@ class Augmentation(Part):
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 15
     quarter_turn: Fraction = 0
-    mirror: Fraction = 0.5
-    upside_down: Fraction = 0
+    horizontal_flip: Fraction = 0.5
+    vertical_flip: Fraction = 0
     scale: Range = (0.85, 1.2)
     translation: Fraction = 0.05
     gamma: Range = (0.7, 1.5)
@@ -140,12 +143,12 @@ class Augmentation(Part):
     noise: Fraction = 0.1
     jpeg: Fraction = 0
     invert: Fraction = 0
-    erase: Fraction = 0
+    random_erasing: Fraction = 0
     paste: Fraction = 0
     mosaic: Fraction = 0
 
 
-class Objective(Part):
+class Objective(RecipeSection):
     """What is minimised. Detectors and the multi-task network bring their own losses.
 
     Attributes:
@@ -164,12 +167,12 @@ class Objective(Part):
     mixup: Annotated[float, Field(ge=0)] = 0.0
 
 
-class Optimiser(Part):
+class OptimizerConfig(RecipeSection):
     """How the weights move.
 
     Attributes:
         name: of torch's optimisers.
-        head_rate, backbone_rate: learning rates of the new layers and of the pretrained ones.
+        head_lr, backbone_lr: learning rates of the new layers and of the pretrained ones.
         layer_decay: the backbone's rate falls by this factor from each of its stages to the one
             before.
         weight_decay: the L2 penalty; decoupled in AdamW (Loshchilov and Hutter 2017,
@@ -178,14 +181,14 @@ class Optimiser(Part):
     """
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
-    head_rate: Rate = 1e-3
-    backbone_rate: Rate = 3e-4
+    head_lr: Rate = 1e-3
+    backbone_lr: Rate = 3e-4
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     momentum: Fraction = 0.9
 
 
-class Schedule(Part):
+class Schedule(RecipeSection):
     """How the learning rates change, after any frozen epochs.
 
     Attributes:
@@ -204,29 +207,29 @@ class Schedule(Part):
     step_factor: Fraction = 0.1
 
 
-class Frozen(Part):
+class FreezePhase(RecipeSection):
     """The first phase, in which only the new layers train.
 
     Attributes:
         epochs: its length; 0 does without.
-        rate: learning rate of the new layers in it.
+        lr: learning rate of the new layers in it.
     """
 
     epochs: Count = 0
-    rate: Rate = 1e-3
+    lr: Rate = 1e-3
 
 
-class Loop(Part):
+class TrainerConfig(RecipeSection):
     """The run.
 
     Attributes:
         epochs: all of them, the frozen ones included.
-        batch: images a step, of all processes together.
+        batch_size: images a step, of all processes together.
         accumulate: batches whose gradients are added up before the weights move.
-        clip: largest norm of the gradient; 0 does without.
+        grad_clip_norm: largest norm of the gradient; 0 does without.
         precision: ``bf16`` and ``fp16`` are mixed.
-        average: decay of the exponential moving average of the weights, which forgets faster in the
-            first steps; 0 does without.
+        ema_decay: decay of the exponential moving average of the weights, which forgets faster in
+            the first steps; 0 does without.
         validate_every: epochs between validations.
         patience: validations without a better ``monitor`` after which the run stops; 0 never.
         monitor: the figure that chooses the best checkpoint; ``null`` takes the task's own.
@@ -234,18 +237,18 @@ class Loop(Part):
     """
 
     epochs: Positive
-    batch: Positive = 16
+    batch_size: Positive = 16
     accumulate: Positive = 1
-    clip: Annotated[float, Field(ge=0)] = 10.0
+    grad_clip_norm: Annotated[float, Field(ge=0)] = 10.0
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     validate_every: Positive = 1
     patience: Count = 0
     monitor: str | None = None
     seed: Count = 0
 
 
-class Recipe(Part):
+class Recipe(RecipeSection):
     """One training run.
 
     Attributes:
@@ -255,7 +258,7 @@ class Recipe(Part):
             or abnormal (MURA). ``region``, ``fracture-type``: one of several classes.
             ``detection``: boxes around fractures. ``multi-task``: boxes, image probability and
             region, as the shipped model.
-        model, data, augmentation, objective, optimiser, schedule, frozen, loop: see their types.
+        model, data, augmentation, objective, optimizer, schedule, freeze, trainer: see their types.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -265,18 +268,20 @@ class Recipe(Part):
     data: Data = Data()
     augmentation: Augmentation = Augmentation()
     objective: Objective = Objective()
-    optimiser: Optimiser = Optimiser()
+    optimizer: OptimizerConfig = OptimizerConfig()
     schedule: Schedule = Schedule()
-    frozen: Frozen = Frozen()
-    loop: Loop
+    freeze: FreezePhase = FreezePhase()
+    trainer: TrainerConfig
 
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
-        if self.frozen.epochs >= self.loop.epochs:
-            raise ValueError("frozen.epochs must be smaller than loop.epochs")
-        parameters = self.data.fit
+        if self.freeze.epochs >= self.trainer.epochs:
+            raise ValueError("freeze.epochs must be smaller than trainer.epochs")
+        parameters = self.data.preprocess
         if self.task != "multi-task" and parameters.multiple != parameters.long_side:
-            raise ValueError("this task needs data.fit.multiple equal to data.fit.long_side")
+            raise ValueError(
+                "this task needs data.preprocess.multiple equal to data.preprocess.long_side"
+            )
         return self
 
 
@@ -285,7 +290,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
 
     Args:
         path: the file.
-        changes: ``"loop.epochs=3"``, the value as in YAML.
+        changes: ``"trainer.epochs=3"``, the value as in YAML.
 
     Raises:
         FracturaError: the file is no recipe, or a field is unknown or wrong; says which.
@@ -335,7 +340,7 @@ def _change(content: dict[str, Any], change: str) -> None:
 
     place, separator, value = change.partition("=")
     if not separator:
-        raise FracturaError(f"{change!r} changes nothing; write it as loop.epochs=3")
+        raise FracturaError(f"{change!r} changes nothing; write it as trainer.epochs=3")
     *parents, last = place.strip().split(".")
     target: Any = content
     for parent in parents:
@@ -365,7 +370,7 @@ def field_names() -> list[str]:
     names = []
     for name, field in Recipe.model_fields.items():
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Part):
+        if isinstance(kind, type) and issubclass(kind, RecipeSection):
             for inner, part in kind.model_fields.items():
                 names.append(f"{name}.{inner}")
                 if isinstance(part.annotation, type) and is_dataclass(part.annotation):
@@ -382,9 +387,9 @@ def explain() -> str:
     parts = [
         (name, field.annotation)
         for name, field in Recipe.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Part)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, RecipeSection)
     ]
     texts = [f"A recipe. {cleandoc(Recipe.__doc__ or '')}"]
     texts += [f"{name}: {cleandoc(kind.__doc__ or '')}" for name, kind in parts]
-    texts.append(f"data.fit: {cleandoc(FitParameters.__doc__ or '')}")
+    texts.append(f"data.preprocess: {cleandoc(PreprocessConfig.__doc__ or '')}")
     return "\n\n".join(texts).replace("``", "")

@@ -10,29 +10,29 @@ from typing import Any
 import lightning
 import torch
 
+from fractura.atomic_write import make_folder
 from fractura.errors import FracturaError
-from fractura.imaging.exclusive import locked
-from fractura.imaging.save import make_folder
+from fractura.locking import locked
 from fractura.training.bookkeeping import begin_folder, changes, close_folder, read_before
 from fractura.training.callbacks.interruption import Interruption
 from fractura.training.data.loader import load_wholes
-from fractura.training.figures import figure_names, true_classes
 from fractura.training.labels import class_names
 from fractura.training.loaders import Loaders
-from fractura.training.material import (
+from fractura.training.module import Training
+from fractura.training.recipe import Recipe
+from fractura.training.run_folder import LAST, Run, read_run
+from fractura.training.samples import choose, draw_samples
+from fractura.training.tasks import task_adapter
+from fractura.training.tasks.adapter import TaskAdapter
+from fractura.training.trainer import Machine, make_trainer, quiet
+from fractura.training.training_data import (
     Material,
     class_weights,
     gather,
     labels_of,
     open_training_store,
 )
-from fractura.training.module import Training
-from fractura.training.recipe import Recipe
-from fractura.training.run_folder import LAST, Run, read_run
-from fractura.training.samples import choose, draw_samples
-from fractura.training.tasks import learner
-from fractura.training.tasks.learner import Learner
-from fractura.training.trainer import Machine, make_trainer, quiet
+from fractura.training.validation_metrics import figure_names, true_classes
 
 
 class LostError(FracturaError):
@@ -70,7 +70,7 @@ def train(
 def _train(
     recipe: Recipe, manifest: Path, out: Path, machine: Machine, resume: bool, say: Any
 ) -> Run:
-    chosen = learner(recipe)
+    chosen = task_adapter(recipe)
     material = gather(recipe, manifest)
     monitor = _monitor(recipe, chosen, material)
     last = out / LAST
@@ -83,7 +83,7 @@ def _train(
         going_on = resume and last.is_file()
         for note in (*material.notes, *changes(before, recipe)):
             tell(note)
-        lightning.seed_everything(recipe.loop.seed, verbose=False)
+        lightning.seed_everything(recipe.trainer.seed, verbose=False)
         store = open_training_store(recipe, material, machine.cache or out.parent / ".cache", tell)
         kept = store.records
         class_names(kept, recipe)
@@ -134,8 +134,8 @@ def _nothing(_: str) -> None:
     """The first process speaks for all."""
 
 
-def _monitor(recipe: Recipe, chosen: Learner, material: Material) -> str:
-    monitor = recipe.loop.monitor or chosen.monitor(recipe.task)
+def _monitor(recipe: Recipe, chosen: TaskAdapter, material: Material) -> str:
+    monitor = recipe.trainer.monitor or chosen.monitor(recipe.task)
     measured = [
         f"{name}/{figure}"
         for name, records in material.sets.items()
@@ -143,19 +143,20 @@ def _monitor(recipe: Recipe, chosen: Learner, material: Material) -> str:
     ]
     if monitor not in measured:
         raise FracturaError(
-            f"{monitor} cannot be measured on the radiographs to validate on; set loop.monitor to "
+            f"{monitor} cannot be measured on the radiographs to validate on; "
+            "set trainer.monitor to "
             f"one of {', '.join(measured)}, or validate on radiographs of every class"
         )
     return monitor
 
 
-def _samples(chosen: Learner, recipe: Recipe, material: Material) -> Any:
+def _samples(chosen: TaskAdapter, recipe: Recipe, material: Material) -> Any:
     records = material.sets["valid"]
     shown = choose(records, true_classes(records, recipe.task, material.classes).tolist())
     few = [records[index] for index in shown]
 
     def draw(network: Any, path: Path) -> None:
-        wholes = load_wholes(few, recipe.data.fit)
+        wholes = load_wholes(few, recipe.data.preprocess)
         draw_samples(network, chosen, recipe, few, wholes, material.classes, path)
 
     return draw

@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fractura.atomic_write import write_whole
 from fractura.errors import FracturaError
-from fractura.imaging.save import write_whole
 from fractura.training.recipe import Architecture, Recipe, read_recipe, recipe_yaml
+from fractura.training.tasks import task_adapter
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,8 +70,6 @@ def load_network(run: Run) -> nn.Module:
     """
     from safetensors.torch import load_file
 
-    from fractura.training.tasks import learner
-
     weights = run.folder / WEIGHTS
     if not weights.is_file():
         raise FracturaError(
@@ -78,7 +77,7 @@ def load_network(run: Run) -> nn.Module:
         )
     model = run.recipe.model.model_copy(update={"pretrained": "none"})
     recipe = run.recipe.model_copy(update={"model": model})
-    network = learner(recipe).build(recipe, len(run.classes))
+    network = task_adapter(recipe).build(recipe, len(run.classes))
     try:
         network.load_state_dict(load_file(weights))
     except (RuntimeError, ValueError) as error:
@@ -88,14 +87,14 @@ def load_network(run: Run) -> nn.Module:
 
 def started_from(model: Architecture) -> str:
     """What a network started from: runs by their folders' names, files by their own."""
-    runs = [Path(run).parent.name for run in model.first]
+    runs = [Path(run).parent.name for run in model.base_runs]
     return ", ".join(runs) or Path(model.pretrained).stem
 
 
 def trained_before(model: Architecture) -> list[str]:
     """Ids of the records on which the weights to start from were trained, in other runs."""
     found: set[str] = set()
-    for path in map(Path, (model.pretrained, *model.first)):
+    for path in map(Path, (model.pretrained, *model.base_runs)):
         if path.name == WEIGHTS and (path.parent / SPLIT).is_file():
             found |= all_trained(read_run(path.parent))
     return sorted(found)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
+from fractura.atomic_write import write_whole
 from fractura.datasets.record import Record
-from fractura.imaging.fit import FitParameters
-from fractura.imaging.save import write_whole
+from fractura.imaging.preprocess import PreprocessConfig
 from fractura.training.data.loader import Whole
-from fractura.training.figures import probabilities, true_classes
 from fractura.training.recipe import Recipe
-from fractura.training.tasks.learner import Learner, Raw
+from fractura.training.tasks.adapter import Raw, TaskAdapter
+from fractura.training.validation_metrics import probabilities, true_classes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ def choose(records: Sequence[Record], truth: Sequence[int], count: int = SHOWN) 
 
 def draw_samples(
     network: nn.Module,
-    learner: Learner,
+    learner: TaskAdapter,
     recipe: Recipe,
     records: Sequence[Record],
     wholes: Sequence[Whole],
@@ -67,7 +67,7 @@ def draw_samples(
     for panel in panels:
         panel.set_axis_off()
     for panel, raw, whole, one, shares in zip(panels, raws, wholes, truth, share, strict=False):
-        _panel(panel, raw, whole, recipe.data.fit)
+        _panel(panel, raw, whole, recipe.data.preprocess)
         called = int(shares.argmax())
         panel.set_title(
             f"truth: {classes[one]}\n{classes[called]} {shares[called]:.2f}",
@@ -79,10 +79,10 @@ def draw_samples(
     write_whole(path, buffer.getvalue())
 
 
-def _panel(panel: Axes, raw: Raw, whole: Whole, fit: FitParameters) -> None:
+def _panel(panel: Axes, raw: Raw, whole: Whole, config: PreprocessConfig) -> None:
     from matplotlib.patches import Rectangle
 
-    pixels = np.clip(whole.image[0, 0].numpy() * fit.std + fit.mean, 0, 1)
+    pixels = np.clip(whole.image[0, 0].numpy() * config.std + config.mean, 0, 1)
     panel.imshow(pixels, cmap="gray", vmin=0, vmax=1)
     for boxes, colour in ((raw.boxes[:BOXES], FOUND), (raw.truths, TRUE)):
         for x_min, y_min, x_max, y_max in np.asarray(boxes, float).tolist():

@@ -12,13 +12,17 @@ import torch
 from torch import nn
 
 from fractura.datasets.parts import refuse_torn_groups
-from fractura.datasets.question import BOXES
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
+from fractura.datasets.target import BOXES
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import cluster
 from fractura.evaluation.detection import OVERLAPS
-from fractura.evaluation.predictions import predictions, read_predictions, write_predictions
+from fractura.evaluation.predictions.run_table import (
+    read_predictions,
+    run_predictions,
+    write_predictions,
+)
 from fractura.evaluation.run_scorecard import (
     Cost,
     Provenance,
@@ -29,12 +33,12 @@ from fractura.evaluation.run_scorecard import (
     write_scorecard,
 )
 from fractura.training.data.loader import whole_loader
-from fractura.training.figures import box_matches, probabilities, true_classes
 from fractura.training.labels import of_classes, usable
 from fractura.training.recipe import Recipe
 from fractura.training.run_folder import PREDICTIONS, SCORECARD, Run, load_network, started_from
-from fractura.training.tasks import learner
-from fractura.training.tasks.learner import Raw
+from fractura.training.tasks import task_adapter
+from fractura.training.tasks.adapter import Raw
+from fractura.training.validation_metrics import box_matches, probabilities, true_classes
 
 LATENCY_RUNS = 20
 
@@ -45,8 +49,10 @@ def read_all(
 ) -> list[Raw]:
     """Raw answers to all records, in their order."""
     network.to("cuda" if torch.cuda.is_available() else "cpu")
-    read = learner(recipe).read
-    loader: Iterable[Any] = whole_loader(records, recipe.data.fit, workers, 0, 1, recipe.loop.batch)
+    read = task_adapter(recipe).read
+    loader: Iterable[Any] = whole_loader(
+        records, recipe.data.preprocess, workers, 0, 1, recipe.trainer.batch_size
+    )
     raws = [raw for wholes in loader for raw in read(network, wholes)]
     return sorted(raws, key=lambda raw: raw.index)
 
@@ -120,7 +126,7 @@ def score(run: Run, manifest: Path, split: str) -> dict[str, Any]:
             cost=cost,
             provenance=provenance,
         )
-    said = {split: predictions(ids, clusters, truth, share, run.classes)}
+    said = {split: run_predictions(ids, clusters, truth, share, run.classes)}
     path = run.folder / SCORECARD
     if path.is_file():
         before = read_scorecard(path)
@@ -145,7 +151,7 @@ def _cost(run: Run, network: nn.Module) -> Cost:
         training_seconds=run.info.get("seconds"),
         epochs=run.info.get("epochs"),
         images_per_second=run.info.get("images_per_second"),
-        input_side=run.recipe.data.fit.long_side,
+        input_side=run.recipe.data.preprocess.long_side,
         started_from=started_from(run.recipe.model),
     )
 
@@ -155,7 +161,7 @@ def _provenance(run: Run) -> Provenance:
         model=run.recipe.model.name,
         recipe=run.recipe.name,
         manifest_hash=run.info["manifest"]["hash"],
-        seed=run.recipe.loop.seed,
+        seed=run.recipe.trainer.seed,
         versions=run.info["versions"],
         revision=run.info["revision"],
         date=run.info["begun"],
@@ -165,7 +171,7 @@ def _provenance(run: Run) -> Provenance:
 @torch.no_grad()
 def latency(network: nn.Module, recipe: Recipe) -> float:
     """Median time of one square image in PyTorch on the CPU, in milliseconds."""
-    side = recipe.data.fit.long_side
+    side = recipe.data.preprocess.long_side
     image = torch.zeros(1, 1, side, side).contiguous(memory_format=torch.channels_last)
     network.to("cpu")
     times = []

@@ -86,33 +86,33 @@ def make_trainer(
     Raises:
         FracturaError: the machine has no such devices, or cannot do the recipe's precision.
     """
-    loop = recipe.loop
+    config = recipe.trainer
     mode = "min" if monitor.endswith("loss") else "max"
     history = History(out / "metrics.csv")
     callbacks: list[Callback] = [history, Plots(out / "plots", history, samples)]
-    if loop.average:
-        callbacks.append(WeightAveraging(avg_fn=moving_average(loop.average)))
-    if loop.patience:
-        callbacks.append(Patience(monitor, patience=loop.patience, mode=mode))
+    if config.ema_decay:
+        callbacks.append(WeightAveraging(avg_fn=moving_average(config.ema_decay)))
+    if config.patience:
+        callbacks.append(Patience(monitor, patience=config.patience, mode=mode))
     callbacks += checkpoints(out, monitor, mode)
     shown = sys.stderr.isatty()
     if shown:
         callbacks.append(Progress())
     several = _several(machine)
-    parallel = "ddp_find_unused_parameters_true" if recipe.frozen.epochs else "ddp"
+    parallel = "ddp_find_unused_parameters_true" if recipe.freeze.epochs else "ddp"
     try:
         trainer = lightning.Trainer(
-            max_epochs=loop.epochs,
+            max_epochs=config.epochs,
             accelerator=machine.accelerator,
             devices=machine.devices,
             num_nodes=machine.nodes,
             strategy=parallel if several else "auto",
             use_distributed_sampler=False,
             sync_batchnorm=several and machine.accelerator != "cpu" and torch.cuda.is_available(),
-            precision=PRECISION[loop.precision],  # type: ignore[arg-type]
-            gradient_clip_val=loop.clip or None,
-            accumulate_grad_batches=loop.accumulate,
-            check_val_every_n_epoch=loop.validate_every,
+            precision=PRECISION[config.precision],  # type: ignore[arg-type]
+            gradient_clip_val=config.grad_clip_norm or None,
+            accumulate_grad_batches=config.accumulate,
+            check_val_every_n_epoch=config.validate_every,
             num_sanity_val_steps=0,
             reload_dataloaders_every_n_epochs=1,
             log_every_n_steps=10,
@@ -127,8 +127,8 @@ def make_trainer(
             f"--accelerator {machine.accelerator} with --devices {machine.devices} does not work "
             f"here: {error}"
         ) from error
-    if loop.precision == "fp16" and isinstance(trainer.accelerator, CPUAccelerator):
-        raise FracturaError("loop.precision=fp16 needs a GPU; take bf16 or fp32")
+    if config.precision == "fp16" and isinstance(trainer.accelerator, CPUAccelerator):
+        raise FracturaError("trainer.precision=fp16 needs a GPU; take bf16 or fp32")
     return trainer
 
 

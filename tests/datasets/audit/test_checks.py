@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fractura.datasets.audit import agreement, families, files, labels, leaks, marks
-from fractura.datasets.audit.duplicates import Pair
+from fractura.datasets.audit.duplicates import DuplicatePair
 from fractura.datasets.audit.examine import BORDER_DEPTHS, Examination, border, examine_bytes
 from fractura.datasets.audit.families import ALL_PAIRS, base_name, candidates, find_families
 from fractura.datasets.audit.grouping import connect, places_of
@@ -127,9 +127,9 @@ def test_near_duplicates_leave_out_what_is_identical():
         record("d", split="test"),
         record("e", split="test"),
     ]
-    exact = Pair(0, 1, 1.0, False, False, 0.0, 1.0)
-    turned = Pair(1, 2, 0.95, False, True, -12.0, 1.1)
-    within = Pair(3, 4, 0.97, True, False, 0.0, 1.0)
+    exact = DuplicatePair(0, 1, 1.0, False, False, 0.0, 1.0)
+    turned = DuplicatePair(1, 2, 0.95, False, True, -12.0, 1.1)
+    within = DuplicatePair(3, 4, 0.97, True, False, 0.0, 1.0)
     found = leaks.near_duplicates(records, [exact, turned, within], [[0, 1, 2], [3, 4]], [[0, 1]])
     assert [(item.severity, item.records) for item in found.problems] == [
         ("leak", ("a", "b", "c")),
@@ -179,9 +179,9 @@ def test_marks_of_copies_are_laid_upon_each_other():
     ]
     found = [sized(100, 100), sized(200, 100), *[sized(100, 100)] * 3]
     pairs = [
-        Pair(0, 1, 1.0, True, False, 0.0, 1.0, mirrored),
-        Pair(0, 2, 1.0, False, False, 0.0, 1.0, left_half),
-        Pair(3, 4, 1.0, False, False, 0.0, 1.0),
+        DuplicatePair(0, 1, 1.0, True, False, 0.0, 1.0, mirrored),
+        DuplicatePair(0, 2, 1.0, False, False, 0.0, 1.0, left_half),
+        DuplicatePair(3, 4, 1.0, False, False, 0.0, 1.0),
     ]
     told = agreement.check(records, found, pairs, [[0, 1, 2], [3, 4]])
     assert told.figures["pairs"] == 2

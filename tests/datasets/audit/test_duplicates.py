@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fractura.datasets.audit.duplicates import Pair, find_duplicates, groups_of
+from fractura.datasets.audit.duplicates import DuplicatePair, find_duplicates, groups_of
 from fractura.datasets.audit.keypoints import VARIANTS, changed_picture, find_features
 from fractura.datasets.audit.neighbours import index_of
 from fractura.datasets.audit.pictures import PICTURE_SIDE, Picture, shrink
@@ -64,7 +64,7 @@ CHANGES: dict[str, tuple[Callable[[Pixels], Pixels], bool, bool, float, float]] 
 }
 
 
-def laid(point: tuple[float, float], pair: Pair, copy: Pixels) -> tuple[float, float]:
+def laid(point: tuple[float, float], pair: DuplicatePair, copy: Pixels) -> tuple[float, float]:
     """Where a point of an original lies in its copy, as the pair tells."""
     shares = [(point[0] + 0.5) / 300, (point[1] + 0.5) / 360, 1]
     x, y = np.array(pair.onto) @ shares * copy.shape[::-1] - 0.5
@@ -113,8 +113,8 @@ def test_equal_pictures_are_paired_with_the_first() -> None:
     picture = shrink(phantom(0))
     pairs = find_duplicates([picture, None, picture.copy(), picture.copy()])
     assert pairs == [
-        Pair(0, 2, 1.0, False, False, 0.0, 1.0),
-        Pair(0, 3, 1.0, False, False, 0.0, 1.0),
+        DuplicatePair(0, 2, 1.0, False, False, 0.0, 1.0),
+        DuplicatePair(0, 3, 1.0, False, False, 0.0, 1.0),
     ]
     assert groups_of(pairs, 4) == [[0, 2, 3]]
 

@@ -10,7 +10,7 @@ import skimage.data
 from PIL import Image
 
 from fractura.datasets.audit.examine import examine_bytes
-from fractura.datasets.audit.foreign import check
+from fractura.datasets.audit.not_radiographs import check
 from fractura.datasets.record import Record
 from fractura.imaging.phantom import make_phantom
 

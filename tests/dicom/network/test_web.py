@@ -140,7 +140,7 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_no_answer_of_an_archive_raises_anything_else(content):
-    answer = http.Answer(200, "application/dicom+json", json.dumps(content).encode())
+    answer = http.HttpResponse(200, "application/dicom+json", json.dumps(content).encode())
     assert web._reference(content) is None
     assert isinstance(web._failed(answer), dict)
 

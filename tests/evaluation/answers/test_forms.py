@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from fractura.cli import app
 from fractura.datasets.record import Record
-from fractura.evaluation.answers.read import read_answers
-from fractura.evaluation.predictions import predictions, write_predictions
+from fractura.evaluation.predictions.read import read_predictions_of
+from fractura.evaluation.predictions.run_table import run_predictions, write_predictions
 from fractura.findings import Box
 from tests.evaluation.answers.forms import (
     Said,
@@ -66,7 +66,7 @@ def test_every_form_gives_the_same_cases(said, random):
         ]
         if some_box:
             sources.append(write_jsonl(folder / "readings.jsonl", shuffled))
-        found = [read_answers(source, records) for source in sources]
+        found = [read_predictions_of(source, records) for source in sources]
     for answers in found:
         assert_same(answers.cases, found[0].cases)
         assert (answers.unanswered, answers.unknown) == ((), ())
@@ -84,12 +84,12 @@ def test_a_table_of_predictions_gives_what_was_written(tmp_path):
     records = [record("a.png"), record("b.png", "no fracture"), record("c.png")]
     chances = np.array([[0.25, 0.75], [0.9, 0.1], [1 / 3, 2 / 3]])
     ids = [one.id for one in records]
-    said = predictions(ids, ids, np.array([1, 0, 1]), chances, ("no fracture", "fracture"))
+    said = run_predictions(ids, ids, np.array([1, 0, 1]), chances, ("no fracture", "fracture"))
     write_predictions(tmp_path / "predictions.csv", {"valid": said, "test": said})
     with pytest.raises(Exception, match=r"line 5: set/a.png is the second answer for set/a.png"):
-        read_answers(tmp_path, records)
+        read_predictions_of(tmp_path, records)
     write_predictions(tmp_path / "predictions.csv", {"valid": said})
-    answers = read_answers(tmp_path, [*records, record("d.png")])
+    answers = read_predictions_of(tmp_path, [*records, record("d.png")])
     assert answers.cases.probability.tolist() == chances[:, 1].tolist()
     assert (answers.cases.found, answers.cases.decisions) == (None, None)
     assert answers.unanswered == ("set/d.png",)
@@ -112,14 +112,14 @@ def test_what_the_commands_print_can_be_read(phantom_pngs, tmp_path, monkeypatch
     ):
         assert CliRunner().invoke(app, list(map(str, command))).exit_code == 1
     for source in ("said.csv", "said.jsonl", "results", "results/readings.csv"):
-        answers = read_answers(tmp_path / source, records)
+        answers = read_predictions_of(tmp_path / source, records)
         assert answers.cases.probability.tolist() == [0.8808] * 4
         assert answers.unanswered == ("phantoms/4",)
         assert any("1 images could not be read" in note for note in answers.notes)
         assert answers.cases.found is None
         assert answers.cases.model == "tiny 3"
     with pytest.raises(Exception, match="abnormal"):
-        read_answers(tmp_path / "said.jsonl", records, looked_for="abnormal")
+        read_predictions_of(tmp_path / "said.jsonl", records, looked_for="abnormal")
 
 
 def test_polygons_keep_their_outlines(tmp_path):
@@ -139,8 +139,8 @@ def test_polygons_keep_their_outlines(tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(results))
     (tmp_path / "yolo").mkdir()
     (tmp_path / "yolo" / "a.txt").write_text("0 0.1 0.1 0.3 0.1 0.2 0.5 0.5\n")
-    coco = read_answers(tmp_path / "results.json", records).cases.found
-    yolo = read_answers(tmp_path / "yolo", records).cases.found
+    coco = read_predictions_of(tmp_path / "results.json", records).cases.found
+    yolo = read_predictions_of(tmp_path / "yolo", records).cases.found
     assert coco.corners.tolist() == [[20, 10, 60, 50], [10, 5, 12, 15]]
     assert coco.outlines[0] == (((20, 10), (60, 10), (40, 50)),)
     assert set(coco.outlines[1][0]) == {(10.5, 5.5), (10.5, 14.5), (11.5, 14.5), (11.5, 5.5)}
@@ -154,15 +154,15 @@ def test_boxes_of_other_classes_are_left_out(tmp_path):
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.txt").write_text(text)
     with pytest.raises(Exception, match=r"a.txt, line 2: .* classes 1 and 0.*data.yaml"):
-        read_answers(tmp_path, records)
+        read_predictions_of(tmp_path, records)
     (tmp_path / "data.yaml").write_text("names: [wrist fracture, metal]\n")
-    answers = read_answers(tmp_path, records)
+    answers = read_predictions_of(tmp_path, records)
     assert answers.cases.probability.tolist() == [0.25, 0]
     assert "boxes of classes other than fracture are left out: 'metal' (1)" in answers.notes
     assert "1 images have no text file and count as read without a box" in answers.notes
     (tmp_path / "data.yaml").write_text("names: [screw, metal]\n")
     with pytest.raises(Exception, match="none of the classes 'screw', 'metal' means fracture"):
-        read_answers(tmp_path, records)
+        read_predictions_of(tmp_path, records)
 
 
 def test_boxes_beyond_the_image_are_clipped_with_a_note(tmp_path):
@@ -171,7 +171,7 @@ def test_boxes_beyond_the_image_are_clipped_with_a_note(tmp_path):
         "id,x1,y1,x2,y2,score\nset/a.png,-5,-5,20,20,0.5\nset/a.png,190,90,300,300,0.25\n"
         "set/a.png,1,1,200.000001,2,0.125\n"
     )
-    answers = read_answers(table, [record("a.png")])
+    answers = read_predictions_of(table, [record("a.png")])
     expected = [[0, 0, 20, 20], [190, 90, 200, 100], [1, 1, 200, 2]]
     assert answers.cases.found.corners.tolist() == expected
     assert answers.notes == ("2 boxes reached beyond their image and were clipped to it",)
@@ -184,15 +184,15 @@ def test_numbers_of_images_without_a_coco_file(tmp_path):
         for number, score in ((42, 0.5), (7, 0.25), (99, 0.125))
     ]
     (tmp_path / "r.json").write_text(json.dumps(results))
-    answers = read_answers(tmp_path / "r.json", records)
+    answers = read_predictions_of(tmp_path / "r.json", records)
     assert answers.cases.probability.tolist() == [0.5, 0.25, 0]
     assert answers.unknown == ("image 99",)
     with pytest.raises(Exception, match=r"lay the COCO file that lists them beside it"):
-        read_answers(tmp_path / "r.json", [record("x.jpg")])
+        read_predictions_of(tmp_path / "r.json", [record("x.jpg")])
     listing = {"images": [{"id": 42, "file_name": "c.jpg"}, {"id": 1, "file_name": "b.jpg"}]}
     (tmp_path / "annotations").mkdir()
     (tmp_path / "annotations" / "valid.json").write_text(json.dumps(listing))
-    answers = read_answers(tmp_path / "r.json", [*records, record("d.jpg")])
+    answers = read_predictions_of(tmp_path / "r.json", [*records, record("d.jpg")])
     assert answers.cases.ids == ("set/b.jpg", "set/c.jpg")
     assert answers.cases.probability.tolist() == [0, 0.5]
     assert answers.unknown == ("image 7", "image 99")

@@ -10,8 +10,8 @@ import pytest
 from fractura import Reader
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
-from fractura.evaluation.answers.model import read_with
-from fractura.evaluation.answers.read import read_answers
+from fractura.evaluation.predictions.model import read_with
+from fractura.evaluation.predictions.read import read_predictions_of
 from tests.reading.networks import describe, write_constants
 
 
@@ -48,7 +48,7 @@ def test_the_shipped_model(phantom_pngs, tmp_path):
     assert cases.regions == tuple(reading.region for reading in readings)
     boxes = [finding.box.as_list() for reading in readings for finding in reading.findings]
     np.testing.assert_allclose(cases.found.corners, boxes, atol=0.02)
-    again = read_answers(kept, records)
+    again = read_predictions_of(kept, records)
     assert again.unanswered == answers.unanswered
     assert again.cases.model == cases.model == "fractura-s 4"
     assert again.cases.regions == cases.regions
@@ -70,7 +70,7 @@ def test_a_model_of_abnormality(phantom_pngs, tmp_path):
     assert (answers.cases.found, answers.cases.decisions) == (None, None)
     assert answers.unanswered == ("phantoms/4",)
     assert json.loads(kept.read_text().splitlines()[0])["path"] == str(phantom_pngs[0])
-    again = read_answers(kept, records, looked_for="abnormal")
+    again = read_predictions_of(kept, records, looked_for="abnormal")
     assert again.cases.probability.tolist() == answers.cases.probability.tolist()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
-from fractura.evaluation.answers.names import Fit, Names
+from fractura.evaluation.predictions.names import Fit, Names
 
 
 def named(path: str, sha256: str | None = None) -> Record:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fractura.errors import FracturaError
-from fractura.evaluation.answers.read import read_answers
+from fractura.evaluation.predictions.read import read_predictions_of
 from tests.evaluation.answers.forms import record
 
 RECORDS = [record("a.png"), record("b.png", "no fracture"), record("c.png")]
@@ -100,7 +100,7 @@ YOLO = {
 
 def refused(source, sentence):
     with pytest.raises(FracturaError, match=sentence) as caught:
-        read_answers(source, RECORDS)
+        read_predictions_of(source, RECORDS)
     assert str(source) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -151,15 +151,15 @@ def test_nothing_there(tmp_path):
     said = tmp_path / "said.csv"
     said.write_text("id,p\na.png,0.5\n")
     with pytest.raises(FracturaError, match="choose another split"):
-        read_answers(said, [])
+        read_predictions_of(said, [])
     with pytest.raises(FracturaError, match="cannot be looked for"):
-        read_answers(said, RECORDS, looked_for="metal")
+        read_predictions_of(said, RECORDS, looked_for="metal")
 
 
 def test_a_name_that_fits_better_takes_the_place_of_a_guess(tmp_path):
     text = reading("x/a.png", 0.25, **found(0.25)) + reading("a.png", 0.5, **found(0.5))
     (tmp_path / "said.jsonl").write_text(text + reading("y/a.png", 0.125, **found(0.125)))
-    answers = read_answers(tmp_path / "said.jsonl", RECORDS)
+    answers = read_predictions_of(tmp_path / "said.jsonl", RECORDS)
     assert answers.cases.ids == ("set/a.png",)
     assert answers.cases.probability.tolist() == [0.5]
     assert answers.cases.found.scores.tolist() == [0.5]
@@ -167,7 +167,7 @@ def test_a_name_that_fits_better_takes_the_place_of_a_guess(tmp_path):
     assert answers.unanswered == ("set/b.png", "set/c.png")
     text = reading("p/images/c.png", 0.75) + reading("q/c.png", 0.5)
     (tmp_path / "said.jsonl").write_text(text)
-    answers = read_answers(tmp_path / "said.jsonl", RECORDS)
+    answers = read_predictions_of(tmp_path / "said.jsonl", RECORDS)
     assert (answers.cases.probability.tolist(), answers.unknown) == ([0.75], ("q/c.png",))
     assert answers.notes[0].startswith("1 answers were matched by the file name alone")
 
@@ -176,7 +176,7 @@ def test_copies_of_one_file_answer_once(tmp_path):
     records = [record("a.png", sha256="aa"), record("b.png", sha256="bb")]
     text = reading("copy.png", 0.25, sha256="aa") + reading("a.png", 0.5, sha256="aa")
     (tmp_path / "said.jsonl").write_text(text + reading("b.png", 0.75, sha256="cc"))
-    answers = read_answers(tmp_path / "said.jsonl", records)
+    answers = read_predictions_of(tmp_path / "said.jsonl", records)
     assert (answers.cases.ids, answers.cases.probability.tolist()) == (("set/a.png",), [0.5])
     assert answers.unknown == ("b.png",)
     assert [note.split(" ", 1)[0] for note in answers.notes] == ["1", "1"]
@@ -184,33 +184,33 @@ def test_copies_of_one_file_answer_once(tmp_path):
     assert "other bytes" in answers.notes[1]
     (tmp_path / "said.jsonl").write_text(reading("b.png", sha256="cc"))
     with pytest.raises(FracturaError, match=r"such as b.png have other bytes"):
-        read_answers(tmp_path / "said.jsonl", records)
+        read_predictions_of(tmp_path / "said.jsonl", records)
 
 
 def test_labels_that_do_not_tell_are_left_out(tmp_path):
     records = [record("a.png"), record("b.png", "unknown"), record("c.png", "abnormal")]
     (tmp_path / "said.csv").write_text("id,abnormal\na.png,0.5\nb.png,0.5\nc.png,0.25\n")
-    answers = read_answers(tmp_path / "said.csv", records, looked_for="abnormal")
+    answers = read_predictions_of(tmp_path / "said.csv", records, looked_for="abnormal")
     assert answers.cases.ids == ("set/a.png", "set/c.png")
     assert answers.cases.names == ("normal", "abnormal")
     assert (answers.cases.truths, answers.unanswered) == (None, ())
     assert answers.notes == ("1 radiographs whose label does not tell of abnormal are left out",)
     with pytest.raises(FracturaError, match="no column holds the probability of fracture"):
-        read_answers(tmp_path / "said.csv", records)
+        read_predictions_of(tmp_path / "said.csv", records)
     (tmp_path / "said.csv").write_text("id,p\nb.png,0.5\nc.png,0.25\n")
     with pytest.raises(FracturaError, match="no radiograph that it answers has a label"):
-        read_answers(tmp_path / "said.csv", records)
+        read_predictions_of(tmp_path / "said.csv", records)
 
 
 def test_decisions_instead_of_probabilities_are_noted(tmp_path):
     (tmp_path / "said.csv").write_text("id,p\na.png,1\nb.png,0\n")
-    (note,) = read_answers(tmp_path / "said.csv", RECORDS).notes
+    (note,) = read_predictions_of(tmp_path / "said.csv", RECORDS).notes
     assert note.startswith("every probability is 0 or 1")
 
 
 def test_no_result_at_all_is_an_answer(tmp_path):
     (tmp_path / "said.json").write_text("[]")
-    answers = read_answers(tmp_path / "said.json", [*RECORDS, record("d.png", "unknown")])
+    answers = read_predictions_of(tmp_path / "said.json", [*RECORDS, record("d.png", "unknown")])
     np.testing.assert_array_equal(answers.cases.probability, 0)
     assert len(answers.cases.found) == 0
     assert answers.unanswered == ()

@@ -9,7 +9,7 @@ import pytest
 
 from fractura.datasets.record import Record
 from fractura.evaluation.cases import Cases
-from fractura.evaluation.figures.baselines import baselines
+from fractura.evaluation.metrics.baselines import baselines
 from tests.evaluation.strata import make_cases, make_records
 
 

@@ -12,14 +12,14 @@ from scipy.optimize import brentq
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 
-from fractura.evaluation.figures.calibration import (
+from fractura.evaluation.interval import Estimate, bootstrap_counts
+from fractura.evaluation.metrics.calibration import (
     basic,
     calibration,
     cox,
     log_odds,
     share_interval,
 )
-from fractura.evaluation.interval import Estimate, bootstrap_counts
 from tests.evaluation.figures.simulated import cases_of, draw, draw_clustered, values
 
 PARTS = ("reliability", "resolution", "uncertainty", "within_bins", "brier")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from fractura.evaluation.figures.curves import POINTS, curves
+from fractura.evaluation.metrics.curves import POINTS, curves
 from tests.evaluation.figures.simulated import cases_of, draw
 
 

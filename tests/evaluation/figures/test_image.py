@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from fractura.evaluation.cases import Cases
-from fractura.evaluation.figures.image import FIXED, image_figures, image_notes
 from fractura.evaluation.interval import bootstrap_counts
+from fractura.evaluation.metrics.image import FIXED, image_figures, image_notes
 from tests.evaluation.figures.simulated import cases_of, draw, draw_clustered
 
 RANKED = (
@@ -81,7 +81,7 @@ def test_fixed_rates_equal_brute_force_with_ties(rows: list[tuple[bool, int]]) -
 
 def test_fixed_rates_of_a_bootstrap_sample_are_those_of_the_repeated_cases() -> None:
     """Figures of counts equal figures of cases written out as often as they count."""
-    from fractura.evaluation.figures.image import _Tradeoff
+    from fractura.evaluation.metrics.image import _Tradeoff
 
     cases = draw(1, 80)
     (counts,) = bootstrap_counts(cases.clusters, samples=5)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fractura.datasets.record import Outline
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import OVERLAPS
-from fractura.evaluation.figures.masks import mask_overlap, mask_pairs, masks
+from fractura.evaluation.metrics.masks import mask_overlap, mask_pairs, masks
 from tests.evaluation.coco_reference import coco_precisions, tools
 from tests.evaluation.figures.test_boxes import make_cases
 

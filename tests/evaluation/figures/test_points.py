@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractura.errors import FracturaError
-from fractura.evaluation.figures.points import ABOVE_ALL, Point, choose, operating_points
+from fractura.evaluation.metrics.points import ABOVE_ALL, MeasuredPoint, choose, operating_points
 from tests.evaluation.figures.simulated import cases_of, draw
 
 EIGHT = cases_of([1, 1, 1, 1, 0, 0, 0, 0], [0.9, 0.8, 0.6, 0.2, 0.7, 0.3, 0.2, 0.1])
@@ -18,7 +18,7 @@ EIGHT = cases_of([1, 1, 1, 1, 0, 0, 0, 0], [0.9, 0.8, 0.6, 0.2, 0.7, 0.3, 0.2, 0
 
 def test_a_table_worked_by_hand() -> None:
     (point,) = operating_points(
-        EIGHT, [Point("mine", "youden", 0.6, "split valid")], prevalence=0.5, samples=200
+        EIGHT, [MeasuredPoint("mine", "youden", 0.6, "split valid")], prevalence=0.5, samples=200
     )
     assert point["confusion"] == [[3, 1], [1, 3]]
     values = {name: one["value"] for name, one in point["figures"].items()}
@@ -38,7 +38,7 @@ def test_predictive_value_of_a_published_example() -> None:
     positive = np.repeat([True, False], [1000, 1000])
     called = np.r_[np.arange(1000) < 800, np.arange(1000) < 96]
     (point,) = operating_points(
-        cases_of(positive, called), [Point("", "", 1.0, "")], prevalence=0.01, samples=1
+        cases_of(positive, called), [MeasuredPoint("", "", 1.0, "")], prevalence=0.01, samples=1
     )
     assert point["figures"]["ppv_at_prevalence"]["value"] == pytest.approx(0.078, abs=5e-4)
 
@@ -107,7 +107,7 @@ def test_edges_are_told() -> None:
     assert choose(cases_of([0] * 99, np.arange(99) / 100), "specificity>=0.95") == 0.95
     nothing, everything = operating_points(
         healthy,
-        [Point("none", "", ABOVE_ALL, ""), Point("all", "", 0.0, "")],
+        [MeasuredPoint("none", "", ABOVE_ALL, ""), MeasuredPoint("all", "", 0.0, "")],
         prevalence=0.1,
         samples=20,
     )

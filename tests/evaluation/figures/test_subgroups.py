@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import match, pooled_average_precision
-from fractura.evaluation.figures.subgroups import subgroups
+from fractura.evaluation.metrics.subgroups import subgroups
 from tests.evaluation.strata import fracture, make_cases, random_cases
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import Cases
-from fractura.evaluation.figures.triage import OUTCOMES, Triage, fit_triage, triage
+from fractura.evaluation.metrics.triage import OUTCOMES, Triage, fit_triage, triage
 from tests.evaluation.strata import make_cases, random_cases
 
 SETS = st.lists(

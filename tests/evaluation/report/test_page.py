@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from fractura.errors import FracturaError
-from fractura.evaluation.report.cells import figure_cell, in_words, markdown, number, title_of
 from fractura.evaluation.report.checklist_items import CLAIM_2024, STARD_AI
 from fractura.evaluation.report.checklists import AUTHORS
-from fractura.evaluation.report.facts import FACTS
 from fractura.evaluation.report.page import SECTIONS, sections_of, write_report
+from fractura.evaluation.report.statements import FACTS
 from fractura.evaluation.report.subject import Subject
+from fractura.evaluation.report.table_cells import figure_cell, in_words, markdown, number, title_of
 from fractura.evaluation.report.training import read_metrics
 from fractura.evaluation.run_scorecard import read_scorecard
 from fractura.imaging.save import save_png

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fractura.evaluation.stress.augmented import VIEWS, augmented, merged_boxes
-from fractura.evaluation.stress.reread import Answer
+from fractura.evaluation.stress.reread import StressedReading
+from fractura.evaluation.stress.tta import VIEWS, augmented, merged_boxes
 from fractura.evaluation.stress.views import mirrored, unmoved
 from fractura.findings import Reading
 from fractura.imaging.radiograph import Radiograph
@@ -18,9 +18,9 @@ from tests.evaluation.stress.spots import read_spot, spot_cases
 SPOTS = [(20, 20, 50, 50), None, (60, 30, 90, 60), None]
 
 
-def said(boxes: list[list[float]], scores: list[float]) -> Answer:
+def said(boxes: list[list[float]], scores: list[float]) -> StressedReading:
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
-    return Answer(0.5, "uncertain", corners, np.array(scores, dtype=np.float64))
+    return StressedReading(0.5, "uncertain", corners, np.array(scores, dtype=np.float64))
 
 
 def test_boxes_of_two_views() -> None:

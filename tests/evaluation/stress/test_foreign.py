@@ -12,13 +12,13 @@ from scipy.stats import binomtest
 
 from fractura.datasets.record import Record
 from fractura.evaluation.cases import Cases
-from fractura.evaluation.stress import foreign as module
-from fractura.evaluation.stress.foreign import OWN, foreign, share
+from fractura.evaluation.stress import ood as module
+from fractura.evaluation.stress.ood import OWN, foreign, share
 from fractura.findings import Reading
-from fractura.imaging.foreign import KINDS, make_foreign
 from fractura.imaging.radiograph import Radiograph
 from fractura.imaging.save import save_png, to_16_bit
-from fractura.reading.foreign import WARNING
+from fractura.ood.detector import WARNING
+from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
 
 
 @given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
@@ -37,13 +37,16 @@ def test_parts_of_one_picture_count_once() -> None:
     assert np.isnan(share([], []).value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NON_RADIOGRAPHS)
 def test_made_up_pictures_are_repeatable_and_in_range(kind: str) -> None:
-    pixels = make_foreign(kind, 3)
-    assert (pixels == make_foreign(kind, 3)).all()
+    pixels = make_non_radiograph(kind, 3)
+    assert (pixels == make_non_radiograph(kind, 3)).all()
     assert (pixels.dtype, pixels.ndim) == (np.float32, 2)
     assert 0 <= pixels.min() <= pixels.max() <= 1
-    assert pixels.shape != make_foreign(kind, 4).shape or (pixels != make_foreign(kind, 4)).any()
+    assert (
+        pixels.shape != make_non_radiograph(kind, 4).shape
+        or (pixels != make_non_radiograph(kind, 4)).any()
+    )
 
 
 def test_all_kinds_are_read_and_what_cannot_be_loaded_is_left_out(
@@ -63,7 +66,7 @@ def test_all_kinds_are_read_and_what_cannot_be_loaded_is_left_out(
     (tmp_path / "bad.png").write_bytes(b"none")
     kinds = {"files": [*paths, tmp_path / "bad.png"], "none": []}
     found = {row["kind"]: row for row in foreign(read, kinds, cases=cases, workers=2)}
-    assert list(found) == [OWN, *KINDS, "files", "none"]
+    assert list(found) == [OWN, *NON_RADIOGRAPHS, "files", "none"]
     assert [found[name]["n"] for name in (OWN, "blank", "files", "none")] == [4, 2, 4, 0]
     assert found[OWN]["flagged"]["value"] == found["files"]["flagged"]["value"] == 0.5
     assert found["none"]["flagged"] == {"value": None, "low": None, "high": None, "n": 0}

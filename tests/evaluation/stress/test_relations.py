@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractura.evaluation.stress.relations import RELATIONS, _median, relations
+from fractura.evaluation.stress.metamorphic import RELATIONS, _median, relations
 from fractura.findings import Reading
 from fractura.imaging.radiograph import Radiograph
 from tests.evaluation.stress.spots import BACKGROUND, SPOT, read_spot, spot_cases

@@ -20,14 +20,14 @@ import uvicorn  # noqa: E402
 
 from fractura.service.process import start  # noqa: E402
 from fractura.service.rest.app import make_app  # noqa: E402
-from fractura.service.settings import Settings, Token  # noqa: E402
+from fractura.service.settings import ServiceSettings, Token  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
 SECRET = "the-secret-of-this-test"
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[str]:
+def running(settings: ServiceSettings) -> Iterator[str]:
     """The service on a free port, in a thread; gives its address."""
     server = uvicorn.Server(uvicorn.Config(make_app(start(settings)), port=0, log_level="warning"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
@@ -46,7 +46,7 @@ def running(settings: Settings) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory):
     """The address of a service that lets in everyone on this machine."""
-    with running(Settings(data=tmp_path_factory.mktemp("service"), readers=1)) as address:
+    with running(ServiceSettings(data=tmp_path_factory.mktemp("service"), readers=1)) as address:
         yield address
 
 
@@ -55,7 +55,7 @@ def guarded_service(tmp_path_factory):
     """The address of a service that wants :data:`SECRET`."""
     token = Token(name="radiologist", sha256=hashlib.sha256(SECRET.encode()).hexdigest())
     data = tmp_path_factory.mktemp("guarded")
-    with running(Settings(data=data, readers=1, tokens=(token,))) as address:
+    with running(ServiceSettings(data=data, readers=1, tokens=(token,))) as address:
         yield address
 
 

@@ -13,7 +13,7 @@ from fractura.imaging.phantom import make_phantom
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
 from fractura.service.store.marks import Mark, MarkKind
-from fractura.service.store.queue import Entry
+from fractura.service.store.queue import QueueEntry
 
 MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SHA256 = "0a" * 32
@@ -57,9 +57,9 @@ def mark(kind: MarkKind, box: Box | None = None, note: str = "", minute: int = 0
     return Mark(f"{minute:032x}", ID, kind, box, note, "dr-lee", made)
 
 
-def entry(marked: Reading, **changes: Any) -> Entry:
+def entry(marked: Reading, **changes: Any) -> QueueEntry:
     """The row of a reading that is done."""
-    found = Entry(
+    found = QueueEntry(
         id=ID,
         sha256=marked.sha256,
         frame=None,

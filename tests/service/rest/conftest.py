@@ -20,7 +20,7 @@ import uvicorn
 from fractura.service.process import Process, start
 from fractura.service.rest.app import make_app
 from fractura.service.rest.server import listen
-from fractura.service.settings import Settings, checked
+from fractura.service.settings import ServiceSettings, checked
 from tests.dicom.results.material import radiograph
 
 SECRETS = {"read": "sees", "submit": "sends", "admin": "does all"}
@@ -37,7 +37,7 @@ class Running:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Running]:
+def serving(settings: ServiceSettings) -> Iterator[Running]:
     process = start(settings)
     listening = listen(settings)
     port = listening.getsockname()[1]
@@ -55,7 +55,7 @@ def serving(settings: Settings) -> Iterator[Running]:
     thread.join()
 
 
-def with_tokens(folder: Path, **more: object) -> Settings:
+def with_tokens(folder: Path, **more: object) -> ServiceSettings:
     tokens = [
         {"name": f"who-{role}", "role": role, "sha256": sha256(secret.encode()).hexdigest()}
         for role, secret in SECRETS.items()

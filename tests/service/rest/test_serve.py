@@ -19,10 +19,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.serve import serve
 from fractura.cli.terminal import NOTICE
 from fractura.cli.token import token
+from fractura.errors import WrongUsageError
 from fractura.service.rest.server import AddressError, listen
 from fractura.service.settings import SettingsError, checked
 

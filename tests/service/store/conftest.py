@@ -2,7 +2,7 @@
 
 import pytest
 
-from fractura.service.settings import Settings
+from fractura.service.settings import ServiceSettings
 from fractura.service.store.open import close_store, open_store
 from tests.service.postgres import fresh_database, running_postgres
 
@@ -20,7 +20,7 @@ def settings(request, tmp_path):
     database = None
     if request.param == "postgresql":
         database = fresh_database(request.getfixturevalue("postgres"))
-    return Settings(data=tmp_path / "data", database=database)
+    return ServiceSettings(data=tmp_path / "data", database=database)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from multiprocessing.process import BaseProcess
 
 from fractura.findings import Box, Finding, Reading
 from fractura.service.store.instances import accept_instance
-from fractura.service.store.open import Store
-from fractura.service.store.queue import ATTEMPTS, Entry, claim, entry, finish, submit
+from fractura.service.store.open import ServiceStore
+from fractura.service.store.queue import ATTEMPTS, QueueEntry, claim, entry, finish, submit
 
 MODEL = "fractura-s 1"
 
@@ -22,7 +22,9 @@ def start_process(run: Callable[..., object], *arguments: object) -> BaseProcess
     return process
 
 
-def submitted(store: Store, data: bytes, *, frame: int | None = None, is_dicom=False) -> Entry:
+def submitted(
+    store: ServiceStore, data: bytes, *, frame: int | None = None, is_dicom=False
+) -> QueueEntry:
     """The entry of an image that was put and submitted now."""
     sha256 = store.images.put(data)
     return submit(store, sha256=sha256, frame=frame, model=MODEL, is_dicom=is_dicom, who="someone")[
@@ -30,7 +32,7 @@ def submitted(store: Store, data: bytes, *, frame: int | None = None, is_dicom=F
     ]
 
 
-def reading_of(entry: Entry) -> Reading:
+def reading_of(entry: QueueEntry) -> Reading:
     return Reading(
         path="of the sender.png",
         sha256=entry.sha256,
@@ -43,7 +45,7 @@ def reading_of(entry: Entry) -> Reading:
     )
 
 
-def finished(store: Store, data: bytes, **more) -> Entry:
+def finished(store: ServiceStore, data: bytes, **more) -> QueueEntry:
     """The entry of an image that was submitted and, being the only one in the queue, read."""
     submitted(store, data, **more)
     taken = claim(store, "reader", 60)
@@ -51,7 +53,7 @@ def finished(store: Store, data: bytes, **more) -> Entry:
     return taken
 
 
-def given_up(store: Store) -> Entry:
+def given_up(store: ServiceStore) -> QueueEntry:
     """The only entry to do, after the process has ended too often under it."""
     attempts = [claim(store, "reader", 0) for _ in range(ATTEMPTS + 1)]
     assert attempts[-1] is None
@@ -60,7 +62,7 @@ def given_up(store: Store) -> Entry:
 
 
 def accept(
-    store: Store, sop_instance_uid: str, data: bytes, *, destinations, read: bool = True
+    store: ServiceStore, sop_instance_uid: str, data: bytes, *, destinations, read: bool = True
 ) -> bool:
     """Put and accept a DICOM object."""
     return accept_instance(

@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text
 
-from fractura.service.settings import Settings
+from fractura.service.settings import ServiceSettings
 from fractura.service.store.errors import DiskFullError, StoreError
 from fractura.service.store.jobs import JobItem, open_job
 from fractura.service.store.open import close_store, looking, open_store, writing
@@ -72,12 +72,12 @@ def test_a_store_of_a_newer_version_is_left_alone(settings):
 )
 def test_what_cannot_be_opened_is_an_error_without_the_password(address, tmp_path):
     with pytest.raises(StoreError) as caught:
-        open_store(Settings(data=tmp_path, database=address))
+        open_store(ServiceSettings(data=tmp_path, database=address))
     assert "secret" not in str(caught.value)
 
 
 def test_sqlite_survives_a_power_cut_and_does_not_lock_readers_out(tmp_path):
-    store = open_store(Settings(data=tmp_path))
+    store = open_store(ServiceSettings(data=tmp_path))
     with looking(store) as connection:
         modes = [
             connection.execute(text(f"PRAGMA {name}")).scalar()
@@ -92,13 +92,13 @@ def test_sqlite_survives_a_power_cut_and_does_not_lock_readers_out(tmp_path):
 
 def test_a_folder_may_have_any_name(tmp_path):
     folder = tmp_path / "50 % of? it#1"
-    close_store(open_store(Settings(data=folder)))
+    close_store(open_store(ServiceSettings(data=folder)))
     assert {path.name for path in folder.iterdir()} == {"fractura.sqlite", "images"}
     assert folder.stat().st_mode & 0o077 == 0
 
 
 def test_a_full_disk_of_the_database_is_said_and_nothing_is_half_done(tmp_path):
-    store = open_store(Settings(data=tmp_path))
+    store = open_store(ServiceSettings(data=tmp_path))
     entry = submitted(store, b"before")
     close_store(store)
 
@@ -122,7 +122,7 @@ def test_errors_of_the_database_do_not_tell_what_was_stored(store):
 
 def test_connections_that_were_cut_are_made_anew(postgres, tmp_path):
     address = fresh_database(postgres)
-    store = open_store(Settings(data=tmp_path, database=address))
+    store = open_store(ServiceSettings(data=tmp_path, database=address))
     with psycopg.connect(address, autocommit=True) as other:
         cut = other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -12,15 +12,15 @@ pytest.importorskip("sqlalchemy")
 pytest.importorskip("pynetdicom")
 
 from fractura.reading.reader import Reader
-from fractura.service.metrics import Metrics, make_metrics
-from fractura.service.settings import Settings
-from fractura.service.store.open import Store, close_store, open_store
+from fractura.service.prometheus import Metrics, make_metrics
+from fractura.service.settings import ServiceSettings
+from fractura.service.store.open import ServiceStore, close_store, open_store
 from fractura.service.store.queue import queue_length
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(Settings(data=tmp_path / "data"))
+def store(tmp_path: Path) -> Iterator[ServiceStore]:
+    opened = open_store(ServiceSettings(data=tmp_path / "data"))
     yield opened
     close_store(opened)
 
@@ -31,5 +31,5 @@ def reader() -> Reader:
 
 
 @pytest.fixture
-def metrics(store: Store) -> Metrics:
+def metrics(store: ServiceStore) -> Metrics:
     return make_metrics(partial(queue_length, store))

@@ -13,10 +13,10 @@ from pydicom import uid
 
 from fractura.dicom.network.received import receive
 from fractura.reading.reader import Reader
-from fractura.service.metrics import Metrics
+from fractura.service.prometheus import Metrics
 from fractura.service.settings import Destination, Node
 from fractura.service.store.deliveries import dead_letters, deliveries_of, retry_dead
-from fractura.service.store.open import Store
+from fractura.service.store.open import ServiceStore
 from fractura.service.store.queue import entries
 from fractura.service.work import deliver
 from fractura.service.work.deliver import Courier, pause
@@ -27,14 +27,19 @@ from tests.service.work.receiver import RESULTS, Received, pacs
 
 
 def courier(
-    store: Store, reader: Reader, metrics: Metrics, port: int, name: str = "pacs", **changes: Any
+    store: ServiceStore,
+    reader: Reader,
+    metrics: Metrics,
+    port: int,
+    name: str = "pacs",
+    **changes: Any,
 ) -> Courier:
     to = Destination(name=name, title="PACS", host="127.0.0.1", port=port)
     node = Node(destinations=(to,), **{"tries": 2, "first_wait_seconds": 0.01, **changes})
     return Courier(store, reader, metrics, "this", node, to)
 
 
-def read(store: Store, reader: Reader, metrics: Metrics, *names: str) -> str:
+def read(store: ServiceStore, reader: Reader, metrics: Metrics, *names: str) -> str:
     """A radiograph that was received and read; its reading's id."""
     node = Node(
         destinations=tuple(
@@ -46,11 +51,11 @@ def read(store: Store, reader: Reader, metrics: Metrics, *names: str) -> str:
     return entries(store, before=None, limit=1, state="done")[0].id
 
 
-def states(store: Store, reading_id: str) -> Counter[tuple[str, str]]:
+def states(store: ServiceStore, reading_id: str) -> Counter[tuple[str, str]]:
     return Counter((item.destination, item.state) for item in deliveries_of(store, reading_id))
 
 
-def test_results_arrive_once(store: Store, reader: Reader, metrics: Metrics) -> None:
+def test_results_arrive_once(store: ServiceStore, reader: Reader, metrics: Metrics) -> None:
     reading_id = read(store, reader, metrics, "pacs")
     with pacs() as (port, received):
         sends = courier(store, reader, metrics, port)
@@ -63,7 +68,7 @@ def test_results_arrive_once(store: Store, reader: Reader, metrics: Metrics) -> 
 
 
 def test_bytes_are_the_same_each_time(
-    store: Store, reader: Reader, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+    store: ServiceStore, reader: Reader, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read(store, reader, metrics, "pacs")
     monkeypatch.setattr(deliver, "delivered", lambda *_: None)
@@ -77,7 +82,7 @@ def test_bytes_are_the_same_each_time(
 
 
 def test_one_refused_object_does_not_keep_the_others_back(
-    store: Store, reader: Reader, metrics: Metrics
+    store: ServiceStore, reader: Reader, metrics: Metrics
 ) -> None:
     reading_id = read(store, reader, metrics, "pacs")
     refusing = Received(refused=(uid.GrayscaleSoftcopyPresentationStateStorage,))
@@ -93,7 +98,7 @@ def test_one_refused_object_does_not_keep_the_others_back(
 
 
 def test_dead_letters_are_delivered_on_request(
-    store: Store, reader: Reader, metrics: Metrics, caplog: Any
+    store: ServiceStore, reader: Reader, metrics: Metrics, caplog: Any
 ) -> None:
     reading_id = read(store, reader, metrics, "pacs")
     with pacs() as (port, _):
@@ -113,7 +118,7 @@ def test_dead_letters_are_delivered_on_request(
 
 
 def test_a_destination_that_hangs_does_not_hold_up_another(
-    store: Store, reader: Reader, metrics: Metrics
+    store: ServiceStore, reader: Reader, metrics: Metrics
 ) -> None:
     reading_id = read(store, reader, metrics, "hangs", "pacs")
     with pacs() as (port, received):
@@ -123,7 +128,7 @@ def test_a_destination_that_hangs_does_not_hold_up_another(
 
 
 def test_a_fault_while_sending_counts_as_an_attempt(
-    store: Store, reader: Reader, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+    store: ServiceStore, reader: Reader, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read(store, reader, metrics, "pacs")
 
@@ -140,7 +145,7 @@ def test_a_fault_while_sending_counts_as_an_attempt(
 
 @pytest.mark.parametrize("gone", ["image", "model"])
 def test_what_cannot_be_made_says_why(
-    store: Store, reader: Reader, metrics: Metrics, gone: str
+    store: ServiceStore, reader: Reader, metrics: Metrics, gone: str
 ) -> None:
     reading_id = read(store, reader, metrics, "pacs")
     sends = courier(store, reader, metrics, 104)

@@ -11,9 +11,9 @@ import pytest
 
 from fractura.dicom.network.errors import ArchiveError
 from fractura.dicom.network.web import InstanceReference
-from fractura.service.metrics import Metrics
+from fractura.service.prometheus import Metrics
 from fractura.service.settings import Archive, Limits, Node
-from fractura.service.store.open import Store
+from fractura.service.store.open import ServiceStore
 from fractura.service.store.queue import queue_length
 from fractura.service.work import poll
 from fractura.service.work.poll import Poller
@@ -54,13 +54,13 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> FakeArchive:
 
 
 @pytest.fixture
-def poller(store: Store, metrics: Metrics) -> Poller:
+def poller(store: ServiceStore, metrics: Metrics) -> Poller:
     receiver = Receiver(store, "fractura-s 4", Node(), metrics, lambda: None)
     return Poller(receiver, Archive(name="vna", url="http://vna/"), threading.Event())
 
 
 def test_what_was_taken_is_not_taken_again(
-    archive: FakeArchive, poller: Poller, store: Store
+    archive: FakeArchive, poller: Poller, store: ServiceStore
 ) -> None:
     assert [poller.step(), poller.step()] == [60, 60]
     archive.uids.append("1.2.9")
@@ -70,7 +70,7 @@ def test_what_was_taken_is_not_taken_again(
 
 
 def test_a_broken_object_holds_nothing_up_and_is_asked_for_again(
-    archive: FakeArchive, poller: Poller, store: Store
+    archive: FakeArchive, poller: Poller, store: ServiceStore
 ) -> None:
     archive.broken = {"1.2.2"}
     assert poller.step() == 60
@@ -89,7 +89,9 @@ def test_an_archive_that_is_down_is_asked_ever_more_rarely(
     assert poller.step() == 60
 
 
-def test_a_full_queue_ends_the_round(archive: FakeArchive, store: Store, metrics: Metrics) -> None:
+def test_a_full_queue_ends_the_round(
+    archive: FakeArchive, store: ServiceStore, metrics: Metrics
+) -> None:
     narrow = Receiver(
         replace(store, limits=Limits(queued=1)), "fractura-s 4", Node(), metrics, lambda: None
     )

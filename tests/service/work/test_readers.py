@@ -11,14 +11,14 @@ import pytest
 from fractura.findings import Reading
 from fractura.imaging.load import load_bytes
 from fractura.reading.reader import Reader
-from fractura.service.metrics import Metrics
-from fractura.service.store.open import Store
-from fractura.service.store.queue import Entry, claim, entry, submit
+from fractura.service.prometheus import Metrics
+from fractura.service.store.open import ServiceStore
+from fractura.service.store.queue import QueueEntry, claim, entry, submit
 from fractura.service.work.readers import Readers
 from tests.dicom.results.material import radiograph
 
 
-def waiting(store: Store, data: bytes) -> Entry:
+def waiting(store: ServiceStore, data: bytes) -> QueueEntry:
     digest = store.images.put(data)
     return submit(
         store, sha256=digest, frame=None, model="fractura-s 4", is_dicom=True, who="test"
@@ -26,11 +26,13 @@ def waiting(store: Store, data: bytes) -> Entry:
 
 
 @pytest.fixture
-def readers(store: Store, reader: Reader, metrics: Metrics) -> Readers:
+def readers(store: ServiceStore, reader: Reader, metrics: Metrics) -> Readers:
     return Readers(store, reader, metrics, "this", [].append)
 
 
-def test_a_reading_is_that_of_the_bytes(readers: Readers, reader: Reader, store: Store) -> None:
+def test_a_reading_is_that_of_the_bytes(
+    readers: Readers, reader: Reader, store: ServiceStore
+) -> None:
     answered: list[str] = []
     readers.answered = answered.append
     wanted = waiting(store, radiograph())
@@ -42,7 +44,7 @@ def test_a_reading_is_that_of_the_bytes(readers: Readers, reader: Reader, store:
         **reader.read(load_bytes(radiograph())).as_dict(),
         "milliseconds": done.result["milliseconds"],
     }
-    assert set(done.result["milliseconds"]) == {"decode", "fit", "network", "boxes"}
+    assert set(done.result["milliseconds"]) == {"decode", "preprocess", "network", "boxes"}
     value = readers.metrics.registry.get_sample_value
     assert value("fractura_readings_total", {"decision": "fracture"}) == 1
     assert value("fractura_reading_seconds_count") == 1
@@ -50,7 +52,7 @@ def test_a_reading_is_that_of_the_bytes(readers: Readers, reader: Reader, store:
 
 
 def test_what_cannot_be_read_fails_once_and_the_others_go_on(
-    readers: Readers, store: Store
+    readers: Readers, store: ServiceStore
 ) -> None:
     bad = [waiting(store, data) for data in (b"", b"no image", radiograph()[:-1000])]
     good = waiting(store, radiograph(SOPInstanceUID="1.2.3.5"))
@@ -67,7 +69,7 @@ def test_what_cannot_be_read_fails_once_and_the_others_go_on(
 
 
 def test_a_fault_says_nothing_of_the_file(
-    readers: Readers, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    readers: Readers, store: ServiceStore, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     def fault(*_: object) -> Reading:
         raise ValueError("Doe^Jane")
@@ -84,7 +86,7 @@ def test_a_fault_says_nothing_of_the_file(
     assert "Doe" not in caplog.text
 
 
-def test_a_missing_image_is_a_failure_of_its_reading(readers: Readers, store: Store) -> None:
+def test_a_missing_image_is_a_failure_of_its_reading(readers: Readers, store: ServiceStore) -> None:
     wanted = waiting(store, radiograph())
     store.images.delete(wanted.sha256)
     readers.step()
@@ -93,7 +95,7 @@ def test_a_missing_image_is_a_failure_of_its_reading(readers: Readers, store: St
     assert failed.error["type"] == "ImageGoneError"
 
 
-def test_a_beat_keeps_what_is_read_from_others(readers: Readers, store: Store) -> None:
+def test_a_beat_keeps_what_is_read_from_others(readers: Readers, store: ServiceStore) -> None:
     wanted = waiting(store, radiograph())
     mine = claim(store, "this", 0.0)
     assert mine is not None
@@ -103,7 +105,7 @@ def test_a_beat_keeps_what_is_read_from_others(readers: Readers, store: Store) -
 
 
 def test_what_was_given_back_is_read_by_another_and_answered_once(
-    readers: Readers, store: Store, reader: Reader, metrics: Metrics
+    readers: Readers, store: ServiceStore, reader: Reader, metrics: Metrics
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
 

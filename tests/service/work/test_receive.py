@@ -11,11 +11,11 @@ import pytest
 
 from fractura.dicom.network.received import receive
 from fractura.errors import SeveralFramesError
-from fractura.service.metrics import Metrics
-from fractura.service.settings import Destination, Limits, Node, Rule, Settings
+from fractura.service.prometheus import Metrics
+from fractura.service.settings import Destination, Limits, Node, RuleSettings, ServiceSettings
 from fractura.service.store.audit import audit_lines
 from fractura.service.store.errors import ImageGoneError, StoreError
-from fractura.service.store.open import Store, open_store
+from fractura.service.store.open import ServiceStore, open_store
 from fractura.service.store.queue import find, queue_length
 from fractura.service.work import receive as module
 from fractura.service.work.receive import Receiver
@@ -25,9 +25,9 @@ from tests.service.store.examples import given_up
 MODEL = "fractura-s 4"
 NODE = Node(
     rules=(
-        Rule(read=False, body_parts=("CHEST",)),
-        Rule(modalities=("CR",), to=("archive",)),
-        Rule(modalities=("DX",)),
+        RuleSettings(read=False, body_parts=("CHEST",)),
+        RuleSettings(modalities=("CR",), to=("archive",)),
+        RuleSettings(modalities=("DX",)),
     ),
     destinations=(
         Destination(name="archive", url="http://127.0.0.1:1/"),
@@ -36,7 +36,7 @@ NODE = Node(
 )
 
 
-def receiver(store: Store, metrics: Metrics, arrived: Any = lambda: None) -> Receiver:
+def receiver(store: ServiceStore, metrics: Metrics, arrived: Any = lambda: None) -> Receiver:
     return Receiver(store, MODEL, NODE, metrics, arrived)
 
 
@@ -44,7 +44,7 @@ def came(**changes: Any) -> Any:
     return receive(radiograph(**changes), calling_title="MODALITY", address="10.0.0.1")
 
 
-def test_an_object_is_kept_and_queued_before_success(store: Store, metrics: Metrics) -> None:
+def test_an_object_is_kept_and_queued_before_success(store: ServiceStore, metrics: Metrics) -> None:
     arrived: list[bool] = []
     receives = receiver(store, metrics, lambda: arrived.append(True))
     assert receives.accept(came()) == "stored"
@@ -56,7 +56,7 @@ def test_an_object_is_kept_and_queued_before_success(store: Store, metrics: Metr
     assert metrics.registry.get_sample_value("fractura_received_total", {"outcome": "stored"}) == 1
 
 
-def test_the_same_object_again_changes_nothing(store: Store, metrics: Metrics) -> None:
+def test_the_same_object_again_changes_nothing(store: ServiceStore, metrics: Metrics) -> None:
     receives = receiver(store, metrics)
     for _ in range(2):
         assert receives.accept(came()) == "stored"
@@ -75,7 +75,7 @@ def test_the_same_object_again_changes_nothing(store: Store, metrics: Metrics) -
     ],
 )
 def test_what_no_rule_reads_is_acknowledged_and_not_kept(
-    store: Store, metrics: Metrics, changes: dict[str, Any]
+    store: ServiceStore, metrics: Metrics, changes: dict[str, Any]
 ) -> None:
     receives = receiver(store, metrics)
     assert receives.accept(came(**changes)) == "stored"
@@ -85,7 +85,7 @@ def test_what_no_rule_reads_is_acknowledged_and_not_kept(
 
 
 def test_several_frames_are_refused_where_they_would_be_read(
-    store: Store, metrics: Metrics
+    store: ServiceStore, metrics: Metrics
 ) -> None:
     receives = receiver(store, metrics)
     with pytest.raises(SeveralFramesError, match="it has 12 frames"):
@@ -99,7 +99,7 @@ def test_several_frames_are_refused_where_they_would_be_read(
 
 
 def test_an_object_whose_reading_was_given_up_is_read_when_it_is_sent_again(
-    store: Store, metrics: Metrics
+    store: ServiceStore, metrics: Metrics
 ) -> None:
     receives = receiver(store, metrics)
     assert receives.accept(came()) == "stored"
@@ -118,17 +118,17 @@ def test_an_object_whose_reading_was_given_up_is_read_when_it_is_sent_again(
 def test_full_is_said_and_the_object_may_come_again(
     tmp_path: Path, metrics: Metrics, limits: Limits
 ) -> None:
-    full = open_store(Settings(data=tmp_path / "full", limits=limits))
+    full = open_store(ServiceSettings(data=tmp_path / "full", limits=limits))
     receives = receiver(full, metrics)
     outcomes = [receives.accept(came(SOPInstanceUID=f"1.2.{number}")) for number in (1, 2)]
     assert outcomes[1] == "full"
     assert not receives.has("1.2.2")
-    roomy = open_store(Settings(data=tmp_path / "full"))
+    roomy = open_store(ServiceSettings(data=tmp_path / "full"))
     assert receiver(roomy, metrics).accept(came(SOPInstanceUID="1.2.2")) == "stored"
 
 
 def test_an_image_that_retention_took_meanwhile_is_put_again(
-    store: Store, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+    store: ServiceStore, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept, calls = module.accept_instance, []
 
@@ -144,7 +144,9 @@ def test_an_image_that_retention_took_meanwhile_is_put_again(
     assert store.images.has(calls[0])
 
 
-def test_no_success_where_the_database_does_not_answer(store: Store, metrics: Metrics) -> None:
+def test_no_success_where_the_database_does_not_answer(
+    store: ServiceStore, metrics: Metrics
+) -> None:
     receives = receiver(store, metrics)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE instances")

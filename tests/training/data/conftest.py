@@ -4,10 +4,10 @@ import pytest
 
 from fractura.datasets.record import Annotation, Record
 from fractura.findings import Box
-from fractura.imaging.fit import FitParameters
 from fractura.imaging.phantom import make_phantom
+from fractura.imaging.preprocess import PreprocessConfig
 from fractura.imaging.save import save_png, to_16_bit
-from fractura.training.recipe import Architecture, Augmentation, Data, Loop, Recipe
+from fractura.training.recipe import Architecture, Augmentation, Data, Recipe, TrainerConfig
 
 COUNT = 6
 
@@ -45,10 +45,10 @@ def make_recipe():
         return Recipe(
             name="test",
             task=task,
-            model=Architecture(name="fractura", shares=(0.4, 0.25)),
-            data=Data(**{"fit": FitParameters(long_side=64, multiple=64), **data}),
+            model=Architecture(name="fractura", crop_fill=(0.4, 0.25)),
+            data=Data(**{"preprocess": PreprocessConfig(long_side=64, multiple=64), **data}),
             augmentation=augmentation or Augmentation(),
-            loop=Loop(epochs=3, batch=batch, seed=seed),
+            trainer=TrainerConfig(epochs=3, batch_size=batch, seed=seed),
         )
 
     return make

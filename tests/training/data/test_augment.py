@@ -8,18 +8,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.phantom import make_phantom
+from fractura.imaging.preprocess import PreprocessConfig, preprocess
 from fractura.training.data.augment import augment, mosaic
 from fractura.training.data.geometry import boxes, move, orient, place, scene
 from fractura.training.data.photometric import photometric
 from fractura.training.data.preview import NOTHING
 from fractura.training.recipe import Augmentation
 
-FIT = FitParameters(long_side=96, multiple=96)
-FLAT = FitParameters(mean=0, std=1, percentiles=(0, 100))
+FIT = PreprocessConfig(long_side=96, multiple=96)
+FLAT = PreprocessConfig(mean=0, std=1, percentiles=(0, 100))
 EVERYTHING = Augmentation(
-    **dict.fromkeys(("clahe", "blur", "noise", "jpeg", "invert", "erase", "quarter_turn"), 0.5)
+    **dict.fromkeys(
+        ("clahe", "blur", "noise", "jpeg", "invert", "random_erasing", "quarter_turn"), 0.5
+    )
 )
 SQUARE = np.array([[40, 50], [70, 50], [70, 74], [40, 74]], np.float32)
 
@@ -44,7 +46,9 @@ def seen(image: torch.Tensor) -> list[float]:
 def test_switched_off_it_is_fit(width: int, height: int, multiple: int) -> None:
     pixels = make_phantom(3, width=width, height=height).radiograph.pixels
     image = np.rint(pixels * 255).astype(np.uint8)
-    expected, _ = fit(image.astype(np.float32) / np.float32(255), FitParameters(96, multiple))
+    expected, _ = preprocess(
+        image.astype(np.float32) / np.float32(255), PreprocessConfig(96, multiple)
+    )
     result, found = augment(image, [], expected.shape[2:], FIT, NOTHING, seed=5)
     np.testing.assert_array_equal(result.numpy()[None], expected)
     assert result.dtype == torch.float32
@@ -56,8 +60,8 @@ def test_switched_off_it_is_fit(width: int, height: int, multiple: int) -> None:
 def test_a_bright_square_stays_in_its_box(seed: int) -> None:
     changes = with_(
         rotation=15,
-        mirror=0.5,
-        upside_down=0.5,
+        horizontal_flip=0.5,
+        vertical_flip=0.5,
         quarter_turn=0.5,
         scale=(0.8, 1.2),
         translation=0.1,
@@ -74,7 +78,7 @@ def test_a_bright_square_stays_in_its_box(seed: int) -> None:
     ("changes", "expected"),
     [
         ({"mirror": 1}, [110 - 70, 50, 110 - 40, 74]),
-        ({"upside_down": 1}, [40, 128 - 74, 70, 128 - 50]),
+        ({"vertical_flip": 1}, [40, 128 - 74, 70, 128 - 50]),
         ({"scale": (2, 2)}, [25, 36, 85, 84]),
     ],
 )
@@ -128,7 +132,7 @@ def test_a_mark_without_area_is_no_box() -> None:
 
 def test_outlines_in_parts_stay_apart() -> None:
     item = scene(bright_square(128, 110).astype(np.float32), [SQUARE, SQUARE[:3] + 9])
-    turned = orient(item, (128, 128), with_(mirror=1), np.random.default_rng(0))
+    turned = orient(item, (128, 128), with_(horizontal_flip=1), np.random.default_rng(0))
     placed = boxes(place(turned, (128, 128)))
     np.testing.assert_allclose(placed, [[40, 50, 70, 74], [31, 59, 61, 83]], atol=1e-4)
 
@@ -147,7 +151,7 @@ def test_the_seed_alone_decides(seed: int) -> None:
     assert (np.random.get_state()[1] == global_state[1]).all()
 
 
-@pytest.mark.parametrize("name", ["clahe", "blur", "noise", "jpeg", "invert", "erase"])
+@pytest.mark.parametrize("name", ["clahe", "blur", "noise", "jpeg", "invert", "random_erasing"])
 def test_each_change_of_grey_values(name: str) -> None:
     image = np.rint(make_phantom(1, width=70, height=96).radiograph.pixels * 255).astype(np.uint8)
     before = image.copy()
@@ -163,7 +167,9 @@ def test_each_change_of_grey_values(name: str) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (3, 3)])
 def test_tiny_images_pass(shape: tuple[int, int]) -> None:
     always = EVERYTHING.model_copy(
-        update=dict.fromkeys(("clahe", "blur", "noise", "jpeg", "erase", "quarter_turn"), 1.0)
+        update=dict.fromkeys(
+            ("clahe", "blur", "noise", "jpeg", "random_erasing", "quarter_turn"), 1.0
+        )
     )
     for seed in range(5):
         image, _ = augment(np.full(shape, 7, np.uint8), [], (64, 64), FIT, always, seed)

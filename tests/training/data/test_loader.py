@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from fractura.errors import FracturaError
-from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.load import load
+from fractura.imaging.preprocess import PreprocessConfig, preprocess
 from fractura.training.data.batch import Batch, Label, region_shares
 from fractura.training.data.loader import load_wholes, training_loader, whole_loader
 from fractura.training.data.plan import Plan
@@ -19,7 +19,7 @@ from fractura.training.data.preview import GAP, NOTHING, VARIANTS, preview
 from fractura.training.data.store import open_store
 from fractura.training.recipe import Augmentation
 
-STRONG = Augmentation(noise=1, paste=0.5, mosaic=0.3, erase=0.5, quarter_turn=0.3)
+STRONG = Augmentation(noise=1, paste=0.5, mosaic=0.3, random_erasing=0.5, quarter_turn=0.3)
 
 
 @pytest.fixture
@@ -80,7 +80,9 @@ def test_a_batch_has_what_the_interface_says(make, make_recipe) -> None:
     assert batch.target.dtype == torch.int64
     order = [draw.sample for draw in plan.epoch(0)[0]]
     for row, index in enumerate(order):
-        expected, _ = fit(store.image(index).astype("f4") / np.float32(255), recipe.data.fit)
+        expected, _ = preprocess(
+            store.image(index).astype("f4") / np.float32(255), recipe.data.preprocess
+        )
         np.testing.assert_array_equal(batch.images[row], expected[0])
         assert batch.fractured[row] == batch.target[row] == index % 2
         assert len(batch.boxes[row]) == len(store.outlines(index))
@@ -140,7 +142,7 @@ def test_region_shares() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_wholes_are_what_inference_reads_each_once(records, workers) -> None:
-    parameters = FitParameters(long_side=64, multiple=32)
+    parameters = PreprocessConfig(long_side=64, multiple=32)
     parts = [
         [
             whole
@@ -152,7 +154,7 @@ def test_wholes_are_what_inference_reads_each_once(records, workers) -> None:
     wholes = sorted(parts[0] + parts[1], key=lambda whole: whole.index)
     assert [whole.index for whole in wholes] == list(range(len(records)))
     for whole, record in zip(wholes, records, strict=True):
-        expected, placement = fit(load(record.path).pixels, parameters)
+        expected, placement = preprocess(load(record.path).pixels, parameters)
         np.testing.assert_array_equal(whole.image, expected)
         assert whole.scale == (placement.scale_x, placement.scale_y)
         for box, mark in zip(placement.to_source(whole.boxes), record.fractures, strict=True):
@@ -163,7 +165,7 @@ def test_wholes_are_what_inference_reads_each_once(records, workers) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_whole_that_cannot_be_read_is_one_sentence(records, tmp_path, workers) -> None:
     gone = replace(records[1], path=tmp_path / "gone.png")
-    loader = whole_loader([records[0], gone], FitParameters(64, 64), workers)
+    loader = whole_loader([records[0], gone], PreprocessConfig(64, 64), workers)
     with pytest.raises(FracturaError, match=r"^\S+gone.png: cannot be opened \(.*manifest$"):
         list(loader)
 

@@ -8,19 +8,26 @@ import torch
 
 from fractura.errors import FracturaError
 from fractura.evaluation.detection import intersection_over_union
-from fractura.imaging.fit import FitParameters, fit
-from fractura.models.magnifier import SIDE, enlarged
-from fractura.training.data import places
+from fractura.imaging.preprocess import PreprocessConfig, preprocess
+from fractura.models.two_stage import SIDE, enlarged
+from fractura.training.data import proposals
 from fractura.training.data.batch import Label
-from fractura.training.data.places import ELSEWHERE, MARKED, MISSES, Draw, Places, place_loader
 from fractura.training.data.plan import Plan
 from fractura.training.data.preview import NOTHING
+from fractura.training.data.proposals import (
+    ELSEWHERE,
+    MARKED,
+    MISSES,
+    Places,
+    ProposalDraw,
+    place_loader,
+)
 from fractura.training.data.store import open_store
 from fractura.training.recipe import Augmentation
 
 SHARES = (0.4, 0.25)
 TURNS = NOTHING.model_copy(
-    update={"rotation": 180, "mirror": 0.5, "upside_down": 0.5, "quarter_turn": 0.5}
+    update={"rotation": 180, "mirror": 0.5, "vertical_flip": 0.5, "quarter_turn": 0.5}
 )
 
 
@@ -45,11 +52,13 @@ def make(records, make_recipe, tmp_path):
 
 
 def test_unchanged_places_are_what_a_reading_cuts_out(make, monkeypatch) -> None:
-    monkeypatch.setattr(places, "displaced", lambda box, marked, random: box)
-    shown = make(NOTHING, fit=FitParameters(long_side=256, multiple=32))
+    monkeypatch.setattr(proposals, "displaced", lambda box, marked, random: box)
+    shown = make(NOTHING, preprocess=PreprocessConfig(long_side=256, multiple=32))
     for position, drawn in enumerate(shown.drawn):
         item, image = shown[position], shown.store.image(drawn.sample)
-        inputs, _ = fit(image.astype(np.float32) / np.float32(255), shown.recipe.data.fit)
+        inputs, _ = preprocess(
+            image.astype(np.float32) / np.float32(255), shown.recipe.data.preprocess
+        )
         box = shown.suspicions[drawn.sample][drawn.number]
         for pixels, share in zip(item.image, SHARES, strict=True):
             ours, shape = enlarged(
@@ -63,7 +72,7 @@ def test_unchanged_places_are_what_a_reading_cuts_out(make, monkeypatch) -> None
 
 
 def test_the_truth_is_where_the_fracture_went(make, monkeypatch) -> None:
-    shown = make(TURNS, fit=FitParameters(long_side=256, multiple=32))
+    shown = make(TURNS, preprocess=PreprocessConfig(long_side=256, multiple=32))
     alone = [sample for sample in range(6) if len(shown.store.outlines(sample)) == 1]
     marked = [place for place, one in enumerate(shown.drawn) if one.marked and one.sample in alone]
     assert len(marked) >= MARKED
@@ -98,7 +107,7 @@ def test_an_epoch_shows_marks_hits_and_misses(make) -> None:
             continue
         marks = len(record.fractures)
         assert sum(draw.marked for draw in drawn) == MARKED * marks
-        assert drawn.count(Draw(sample, False, 0)) == 1
+        assert drawn.count(ProposalDraw(sample, False, 0)) == 1
         misses = [draw for draw in drawn if not draw.marked and draw.number >= marks]
         assert len(misses) <= ELSEWHERE
         assert len({draw.number for draw in misses}) == len(misses)
@@ -128,7 +137,7 @@ def test_workers_and_processes_see_the_same_places(make) -> None:
 def test_a_displaced_mark_still_overlaps_it() -> None:
     random = np.random.default_rng(0)
     box = np.array([20.0, 30, 60, 50])
-    far = np.array([places.displaced(box, True, random) for _ in range(500)])
-    near = np.array([places.displaced(box, False, random) for _ in range(500)])
+    far = np.array([proposals.displaced(box, True, random) for _ in range(500)])
+    near = np.array([proposals.displaced(box, False, random) for _ in range(500)])
     assert 0.35 < intersection_over_union(far, box[None]).mean() < 0.65
     assert intersection_over_union(near, box[None]).mean() > 0.75

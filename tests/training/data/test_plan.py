@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fractura.errors import FracturaError
 from fractura.training.data.batch import Label
-from fractura.training.data.plan import Draw, Plan
+from fractura.training.data.plan import Plan, SampleDraw
 from fractura.training.recipe import Data
 
 LABELS = st.lists(
@@ -39,12 +39,12 @@ def plan(
             return [None] * (index % 2)
 
     recipe = SimpleNamespace(
-        data=Data(phantoms=phantoms, **data), loop=SimpleNamespace(batch=batch, seed=seed)
+        data=Data(phantoms=phantoms, **data), trainer=SimpleNamespace(batch_size=batch, seed=seed)
     )
     return Plan(labels, Stand(), recipe)  # type: ignore[arg-type]
 
 
-def shown(batches: list[list[Draw]]) -> list[int]:
+def shown(batches: list[list[SampleDraw]]) -> list[int]:
     return [draw.sample for batch in batches for draw in batch]
 
 

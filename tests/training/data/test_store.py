@@ -18,17 +18,16 @@ import numpy as np
 import pytest
 
 from fractura.datasets.record import Annotation
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, SaveError
 from fractura.findings import Box
-from fractura.imaging.fit import FitParameters, resize
 from fractura.imaging.load import load
 from fractura.imaging.phantom import make_phantom
-from fractura.imaging.save import SaveError
+from fractura.imaging.preprocess import PreprocessConfig, resize_long_side
 from fractura.training.data import store as module
 from fractura.training.data.store import open_store
 from fractura.training.recipe import Data
 
-DATA = Data(fit=FitParameters(long_side=64, multiple=64))
+DATA = Data(preprocess=PreprocessConfig(long_side=64, multiple=64))
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_images_are_resized_floats_in_eight_bits(records, tmp_path) -> None:
     store = open_store(records, DATA, tmp_path, workers=2)
     assert len(store) == len(records)
     for index, record in enumerate(records):
-        expected = np.rint(resize(load(record.path).pixels, 64) * 255)
+        expected = np.rint(resize_long_side(load(record.path).pixels, 64) * 255)
         np.testing.assert_array_equal(store.image(index), expected)
     store.image(0)[:] = 0
     assert store.image(0).any()
@@ -142,7 +141,7 @@ def test_a_full_disk_leaves_nothing_behind(records, tmp_path, monkeypatch) -> No
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("fractura.imaging.save.os.fsync", full)
+        patch.setattr("fractura.atomic_write.os.fsync", full)
         with pytest.raises(SaveError, match="No space left on device"):
             open_store(records, DATA, tmp_path, 2)
     assert list((tmp_path / "64").iterdir()) == []

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.phantom import make_phantom
+from fractura.imaging.preprocess import PreprocessConfig, preprocess
 from fractura.models.classifiers import build_classifier
 from fractura.models.detectors import build_detector
 from fractura.reading.calibration import Calibration
@@ -24,7 +24,7 @@ def describe(
     task: str, side: int, classes: tuple[str, ...] = (), calibration: Calibration | None = None
 ) -> ModelDescription:
     plain = tiny(task, classes, calibration)
-    return replace(plain, fit=FitParameters(long_side=side, multiple=side))
+    return replace(plain, preprocess=PreprocessConfig(long_side=side, multiple=side))
 
 
 def examples(side: int, number: int = 4) -> list[Example]:
@@ -33,7 +33,7 @@ def examples(side: int, number: int = 4) -> list[Example]:
     for seed in range(number):
         kind = "displaced" if seed % 2 else None
         phantom = make_phantom(seed, fracture=kind, width=150 + 10 * seed, height=180)
-        images, place = fit(phantom.radiograph.pixels, FitParameters(side, side))
+        images, place = preprocess(phantom.radiograph.pixels, PreprocessConfig(side, side))
         boxes = np.array([box.as_list() for box in phantom.boxes], np.float32).reshape(-1, 4)
         scale = np.array([place.scale_x, place.scale_y] * 2, np.float32)
         made.append(Example(images, seed % 2, boxes * scale))

@@ -20,7 +20,7 @@ from fractura.datasets.storage import write_manifest
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
 from fractura.models import classifiers
-from fractura.models.registry import CLASSIFIERS, DETECTORS, MAGNIFIED, MULTI_TASK
+from fractura.models.registry import CLASSIFIERS, DETECTORS, MULTI_TASK, TWO_STAGE
 from fractura.reading.model import Model
 from fractura.training.export import write_onnx, write_openvino
 from fractura.training.export.parity import LARGEST_DIFFERENCE, LARGEST_SHIFT
@@ -89,10 +89,17 @@ def few_steps(name: str, task: Task, side: int) -> Recipe:
         {
             "name": "tiny",
             "task": task,
-            "model": {"name": name, "pretrained": "none", "first": ["-", "-"], "sizes": [1, 0.5]},
-            "data": {"fit": {"long_side": side, "multiple": 32 if task == "multi-task" else side}},
-            "optimiser": {"name": "sgd", "head_rate": 1e-4, "backbone_rate": 1e-4, "momentum": 0},
-            "loop": {"epochs": 1, "batch": 4},
+            "model": {
+                "name": name,
+                "pretrained": "none",
+                "base_runs": ["-", "-"],
+                "base_scales": [1, 0.5],
+            },
+            "data": {
+                "preprocess": {"long_side": side, "multiple": 32 if task == "multi-task" else side}
+            },
+            "optimizer": {"name": "sgd", "head_lr": 1e-4, "backbone_lr": 1e-4, "momentum": 0},
+            "trainer": {"epochs": 1, "batch_size": 4},
         },
         name,
     )
@@ -145,7 +152,7 @@ def test_detector(name: str, manifest: Path, folder: Path) -> None:
     check_file(out)
 
 
-@pytest.mark.parametrize("name", [MULTI_TASK, MAGNIFIED])
+@pytest.mark.parametrize("name", [MULTI_TASK, TWO_STAGE])
 def test_multi_task(name: str, manifest: Path, folder: Path) -> None:
     recipe = few_steps(name, "multi-task", 64)
     out = folder / "tiny.onnx"

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fractura.imaging.fit import resize
-from fractura.imaging.foreign import make_foreign
 from fractura.imaging.phantom import make_phantom
-from fractura.reading.foreign import flag_from
-from fractura.training.export import foreign
-from fractura.training.export.foreign import changed, fit_flag
+from fractura.imaging.preprocess import resize_long_side
+from fractura.ood.detector import ood_detector_from
+from fractura.ood.synthetic import make_non_radiograph
+from fractura.training.export import fit_ood
+from fractura.training.export.fit_ood import changed, fit_flag
 
 Pixels = NDArray[np.float32]
 
@@ -20,7 +20,7 @@ def embed(pixels: Pixels) -> Pixels:
     """Grey values and how much they change, at several sizes."""
     found: list[float] = []
     for side in (256, 64, 16):
-        small = resize(pixels, side)
+        small = resize_long_side(pixels, side)
         steps = np.abs(np.diff(small, axis=0))
         found += [*np.quantile(small, [0.05, 0.25, 0.5, 0.75, 0.95]), steps.mean(), steps.std()]
     return np.array(found, np.float32)
@@ -32,15 +32,15 @@ def phantoms(first: int, number: int) -> list[Pixels]:
 
 
 def test_made_up_pictures_are_told_from_phantoms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "MADE", {"scene of shapes": 2, "slice of ellipses": 2})
-    monkeypatch.setattr(foreign, "OF_OTHERS", 6)
+    monkeypatch.setattr(fit_ood, "MADE", {"scene of shapes": 2, "slice of ellipses": 2})
+    monkeypatch.setattr(fit_ood, "OF_OTHERS", 6)
     flag = fit_flag(embed, phantoms(0, 24), phantoms(100, 12))
-    again = flag_from(flag.to_dict())
+    again = ood_detector_from(flag.to_dict())
     assert again is not None
     assert again.to_dict() == flag.to_dict()
     assert not any(again.flags(embed(pixels)) for pixels in phantoms(200, 8))
     for kind in ("noise", "page of text"):
-        assert all(again.flags(embed(make_foreign(kind, 900 + seed))) for seed in range(4))
+        assert all(again.flags(embed(make_non_radiograph(kind, 900 + seed))) for seed in range(4))
 
 
 @pytest.mark.parametrize("shape", [(180, 150), (1, 1), (3, 700), (1300, 900)])

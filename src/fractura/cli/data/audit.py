@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.terminal import show, with_progress
-from fractura.errors import FracturaError
+from fractura.cli.terminal import show
+from fractura.errors import FracturaError, WrongUsageError
+from fractura.progress import with_progress
 from fractura.text import printable
 
 if TYPE_CHECKING:

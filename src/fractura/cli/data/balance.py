@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fractura.cli.data.requests import check_out
-from fractura.cli.errors import WrongUsageError
 from fractura.cli.terminal import show
+from fractura.errors import WrongUsageError
 from fractura.text import printable
 
 if TYPE_CHECKING:

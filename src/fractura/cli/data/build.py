@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fractura.cli.data.requests import check_out, find_requests
-from fractura.cli.terminal import show, with_progress
+from fractura.cli.terminal import show
+from fractura.progress import with_progress
 from fractura.text import printable
 
 if TYPE_CHECKING:

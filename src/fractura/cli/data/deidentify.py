@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.inputs import find_inputs
-from fractura.cli.terminal import show, with_progress
+from fractura.batch.paths import find_inputs
+from fractura.cli.terminal import show
+from fractura.errors import WrongUsageError
 from fractura.findings import Failure
+from fractura.progress import with_progress
 from fractura.text import printable
 
 TABLE = "deidentified.csv"
@@ -40,11 +41,11 @@ def deidentify(
     fractura data deidentify export/ --out shared
     fractura data deidentify monday/ tuesday/ --out shared --key hospital.key
     """
+    from fractura.atomic_write import make_folder, write_whole
+    from fractura.batch.read_files import failure
     from fractura.dicom.deidentify import deidentify as clean
     from fractura.dicom.pseudonyms import read_or_make_key
     from fractura.errors import FracturaError
-    from fractura.imaging.save import make_folder, write_whole
-    from fractura.reading.stream import failure
 
     inputs = find_inputs(paths)
     if any(
@@ -103,7 +104,7 @@ def deidentify(
 
 
 def _write_table(path: Path, rows: list[tuple[str, str]]) -> None:
-    from fractura.imaging.save import write_whole
+    from fractura.atomic_write import write_whole
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

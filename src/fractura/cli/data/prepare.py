@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.terminal import show, with_progress
+from fractura.cli.terminal import show
+from fractura.errors import WrongUsageError
+from fractura.progress import with_progress
 from fractura.text import printable
 
 
@@ -45,7 +46,7 @@ def prepare(
     """
     import cv2
 
-    from fractura.datasets.prepare import Settings, measure_speed
+    from fractura.datasets.prepare import PrepareSettings, measure_speed
     from fractura.datasets.prepare import prepare as prepare_images
     from fractura.datasets.storage import check_target, read_manifest, write_dropped, write_manifest
 
@@ -57,7 +58,7 @@ def prepare(
         raise WrongUsageError(f"{out} holds the manifest to prepare; choose another folder")
     read = read_manifest(manifest)
     cv2.setNumThreads(1)
-    settings = Settings(side, 16 if bits == 16 else 8)
+    settings = PrepareSettings(side, 16 if bits == 16 else 8)
     made = prepare_images(
         read,
         out,

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fractura.cli.errors import WrongUsageError
+from fractura.errors import WrongUsageError
 
 if TYPE_CHECKING:
     from fractura.datasets.build import Request

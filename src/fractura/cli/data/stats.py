@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura.cli.terminal import show, with_progress
+from fractura.cli.terminal import show
+from fractura.progress import with_progress
 from fractura.text import printable
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def stats(
 
 
 def _write(out: Path, manifest: Manifest, found: Statistics) -> int:
+    from fractura.atomic_write import make_folder, write_whole
+    from fractura.datasets.report.charts import draw_figures
     from fractura.datasets.report.contact_sheet import draw_contact_sheet
-    from fractura.datasets.report.figures import draw_figures
     from fractura.datasets.report.statistics import stats_page
-    from fractura.imaging.save import make_folder, write_whole
 
     def progress(records: Sequence[Record]) -> Iterable[Record]:
         return with_progress(records, len(records), "Sampling")

@@ -13,18 +13,19 @@ from pathlib import Path
 import cv2
 import typer
 
-from fractura.cli.errors import WrongUsageError
-from fractura.cli.inputs import find_inputs
-from fractura.cli.terminal import NOTICE, show, show_head, show_outcome, with_progress
+from fractura.atomic_write import make_folder, write_whole
+from fractura.batch.paths import find_inputs
+from fractura.batch.read_files import failure
+from fractura.cli.terminal import NOTICE, show, show_head, show_outcome
 from fractura.dicom.results.common import import_highdicom, instance_uid, to_bytes
 from fractura.dicom.results.make import MAKERS, read_image
 from fractura.dicom.results.source import read_source
-from fractura.errors import DamagedFileError, LoadError, TooLargeError
+from fractura.errors import DamagedFileError, LoadError, TooLargeError, WrongUsageError
 from fractura.findings import Failure, Reading
 from fractura.imaging.limits import MAX_FILE_BYTES
-from fractura.imaging.save import make_folder, write_whole
+from fractura.parallel import map_in_order, processors
+from fractura.progress import with_progress
 from fractura.reading.reader import Reader
-from fractura.reading.stream import failure, map_in_order, processors
 from fractura.text import printable
 
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.datasets.audit.duplicates import Pair
+from fractura.datasets.audit.duplicates import DuplicatePair
 from fractura.datasets.audit.examine import Examination
 from fractura.datasets.audit.grouping import plural
-from fractura.datasets.audit.result import Check, Problem
+from fractura.datasets.audit.result import AuditProblem, Check
 from fractura.datasets.record import Record
 from fractura.findings import Box
 
@@ -43,7 +43,7 @@ class _Comparison(NamedTuple):
 def check(
     records: Sequence[Record],
     found: Sequence[Examination],
-    pairs: Sequence[Pair],
+    pairs: Sequence[DuplicatePair],
     groups: Sequence[Sequence[int]],
 ) -> Check:
     """Compare the fractures that are marked on both pictures of a pair.
@@ -66,7 +66,7 @@ def check(
     overlaps = [value for item in compared for value in item.overlaps]
     agreement = _agreement(compared, groups) if compared else {}
     problems = [
-        Problem(
+        AuditProblem(
             "warning",
             f"two copies of one picture are marked differently: of {plural(item.marks, 'mark')}, "
             f"{item.agreeing(SAME)} overlap one of the other copy by half",
@@ -103,7 +103,9 @@ def check(
     )
 
 
-def _compare(pair: Pair, records: Sequence[Record], found: Sequence[Examination]) -> _Comparison:
+def _compare(
+    pair: DuplicatePair, records: Sequence[Record], found: Sequence[Examination]
+) -> _Comparison:
     from scipy.optimize import linear_sum_assignment
 
     sizes = [(found[at].width, found[at].height) for at in (pair.first, pair.second)]

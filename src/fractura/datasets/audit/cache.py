@@ -15,9 +15,10 @@ from typing import NamedTuple, overload
 import numpy as np
 
 from fractura import __version__
+from fractura.atomic_write import writing
 from fractura.datasets.audit.examine import Examination, Picture
 from fractura.datasets.audit.pictures import PICTURE_SIDE
-from fractura.imaging.exclusive import locked, writing
+from fractura.locking import locked
 
 CACHE_VERSION = 1
 """Raised whenever an examination or a picture of the same file comes out differently."""
@@ -25,7 +26,7 @@ CACHE_VERSION = 1
 _HEAD = json.dumps([CACHE_VERSION, __version__, PICTURE_SIDE]).encode() + b"\n"
 
 
-class Place(NamedTuple):
+class StoredPlace(NamedTuple):
     """Where a picture is among the stored ones, and its shape."""
 
     start: int
@@ -40,7 +41,7 @@ class Place(NamedTuple):
 class Pictures(Sequence[Picture | None]):
     """Pictures on disk, uint8 ``[h, w]`` each; ``None`` where a file could not be read."""
 
-    def __init__(self, path: Path, places: Sequence[Place | None]) -> None:
+    def __init__(self, path: Path, places: Sequence[StoredPlace | None]) -> None:
         self._places = places
         empty = not path.stat().st_size
         self._pixels = np.empty(0, np.uint8) if empty else np.memmap(path, np.uint8, mode="r")
@@ -77,7 +78,7 @@ class Cache:
             SaveError: it cannot be written.
         """
         self._folder = folder
-        self._index: dict[str, tuple[Examination, Place | None]] = {}
+        self._index: dict[str, tuple[Examination, StoredPlace | None]] = {}
         self._synced = monotonic()
         with writing(folder), ExitStack() as files:
             folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +100,7 @@ class Cache:
         with writing(self._folder), self._files:
             self._sync()
 
-    def get(self, sha256: str) -> tuple[Examination, Place | None] | None:
+    def get(self, sha256: str) -> tuple[Examination, StoredPlace | None] | None:
         """What is held of the file with these bytes."""
         return self._index.get(sha256)
 
@@ -112,7 +113,7 @@ class Cache:
         with writing(self._folder):
             place = None
             if picture is not None:
-                place = Place(self._pixels.seek(0, os.SEEK_END), *picture.shape)
+                place = StoredPlace(self._pixels.seek(0, os.SEEK_END), *picture.shape)
                 self._pixels.write(np.ascontiguousarray(picture).data)
                 self._pixels.flush()
             line = json.dumps({"place": place, **asdict(examination)}).encode() + b"\n"
@@ -153,7 +154,7 @@ class Cache:
         self._synced = monotonic()
 
 
-def _entry(line: bytes) -> tuple[Examination, Place | None] | None:
+def _entry(line: bytes) -> tuple[Examination, StoredPlace | None] | None:
     """What a line says, or ``None`` if it was torn."""
     if not line.endswith(b"\n"):
         return None
@@ -161,6 +162,6 @@ def _entry(line: bytes) -> tuple[Examination, Place | None] | None:
         values = json.loads(line)
         place = values.pop("place")
         values["border"] = tuple(values["border"])
-        return Examination(**values), Place(*place) if place else None
+        return Examination(**values), StoredPlace(*place) if place else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from fractura.datasets.audit.grouping import plural
 from fractura.datasets.audit.leaks import has_split
-from fractura.datasets.audit.result import Check, Problem
+from fractura.datasets.audit.result import AuditProblem, Check
 from fractura.datasets.record import LABELS, SPLITS, Record
 
 
@@ -19,7 +19,7 @@ def check(records: Sequence[Record]) -> Check:
         official = sum(record.official_split is not None for record in records)
         hint = f"; {official:,} records have an official split" if official else ""
         problems.append(
-            Problem(
+            AuditProblem(
                 "note",
                 f"there is no split yet, so leaks between splits were not looked for{hint}: "
                 "fractura data split makes one, and --groups takes this audit's groups.csv",
@@ -28,7 +28,7 @@ def check(records: Sequence[Record]) -> Check:
         )
     if labels["abnormal"]:
         problems.append(
-            Problem(
+            AuditProblem(
                 "note",
                 f"{plural(labels['abnormal'], 'image')} labelled abnormal, which is not the same "
                 "as fracture: they may show arthrosis or metal alone",

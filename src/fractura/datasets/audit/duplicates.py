@@ -17,13 +17,13 @@ from fractura.datasets.audit.pictures import Picture
 from fractura.datasets.audit.search import search
 from fractura.datasets.audit.spread import spread
 from fractura.datasets.audit.verify import SAME_EXPOSURE, Onto, compare
-from fractura.reading.stream import Progress
+from fractura.progress import Progress
 
-__all__ = ["Pair", "Picture", "Progress", "find_duplicates", "groups_of"]
+__all__ = ["DuplicatePair", "Picture", "Progress", "find_duplicates", "groups_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class DuplicatePair:
     """Two pictures that pixels prove to be one exposure.
 
     Attributes:
@@ -50,7 +50,7 @@ def find_duplicates(
     *,
     candidates: Iterable[tuple[int, int]] = (),
     progress: Progress = lambda items, total, name: items,
-) -> list[Pair]:
+) -> list[DuplicatePair]:
     """Every pair of pictures that was found and that its pixels confirm, in order.
 
     Candidates come from three searches (local features, outlines, embeddings), so that neither
@@ -71,7 +71,7 @@ def find_duplicates(
     leaders = _leaders(pictures)
     distinct = np.flatnonzero(leaders == np.arange(len(leaders)))
     pairs = [
-        Pair(int(leader), position, 1.0, False, False, 0.0, 1.0)
+        DuplicatePair(int(leader), position, 1.0, False, False, 0.0, 1.0)
         for position, leader in enumerate(leaders)
         if 0 <= leader < position
     ]
@@ -84,12 +84,12 @@ def find_duplicates(
         searched = search(seen, features, progress)
         rows = np.concatenate([*searched.values(), np.column_stack([places, every_variant])])
 
-        def confirm(candidate: tuple[int, int, tuple[int, ...]]) -> Pair | None:
+        def confirm(candidate: tuple[int, int, tuple[int, ...]]) -> DuplicatePair | None:
             first, second, variants = candidate
             match = compare(seen[first], seen[second], features[first], features[second], variants)
             if match is None or match.similarity < SAME_EXPOSURE:
                 return None
-            return Pair(
+            return DuplicatePair(
                 int(distinct[first]),
                 int(distinct[second]),
                 match.similarity,
@@ -106,7 +106,7 @@ def find_duplicates(
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
-def groups_of(pairs: Iterable[Pair], count: int) -> list[list[int]]:
+def groups_of(pairs: Iterable[DuplicatePair], count: int) -> list[list[int]]:
     """The pictures that pairs connect, in groups of two or more, of ``count`` pictures in all."""
     return connect([(pair.first, pair.second) for pair in pairs], count)
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import PurePath
 
 from fractura.datasets.audit.grouping import listed, places_of, plural
-from fractura.datasets.audit.result import Check, Problem
+from fractura.datasets.audit.result import AuditProblem, Check
 from fractura.datasets.record import Record
 
 ALL_PAIRS = 24
@@ -83,7 +83,7 @@ def check(
         places = places_of(members)
         where = f"; by name the family lies in {listed(places)}" if places else ""
         problems.append(
-            Problem(
+            AuditProblem(
                 "warning" if places else "note",
                 f"family {base_name(members[0].path.name)}: the pixels confirm {len(linked)} of "
                 f"{len(family)} members as copies, the others were not merged{where}",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fractura.datasets.audit.examine import Examination
 from fractura.datasets.audit.grouping import plural
-from fractura.datasets.audit.result import Check, Problem, Severity
+from fractura.datasets.audit.result import AuditProblem, Check, Severity
 from fractura.datasets.record import LABELS, Record
 
 UNEVEN = 0.01
@@ -80,7 +80,7 @@ def probability(affected: Sequence[int], totals: Sequence[int]) -> float | None:
     return float(result.pvalue)
 
 
-def _spread(name: str, group: Sequence[Record], records: Sequence[Record]) -> Problem:
+def _spread(name: str, group: Sequence[Record], records: Sequence[Record]) -> AuditProblem:
     totals = Counter(record.label for record in records)
     counts = Counter(record.label for record in group)
     labels = [label for label in LABELS if totals[label]]
@@ -95,7 +95,7 @@ def _spread(name: str, group: Sequence[Record], records: Sequence[Record]) -> Pr
     if uneven:
         sentence += f"; so uneven a spread over the classes is hardly chance (p = {chance:.2g})"
     evidence = {"by_label": {label: counts[label] for label in labels}, "probability": chance}
-    return Problem(
+    return AuditProblem(
         "warning" if uneven or name == "truncated" else "note",
         sentence,
         tuple(record.id for record in group),
@@ -103,10 +103,10 @@ def _spread(name: str, group: Sequence[Record], records: Sequence[Record]) -> Pr
     )
 
 
-def _problem(severity: Severity, sentence: str, group: Sequence[Record]) -> Problem:
+def _problem(severity: Severity, sentence: str, group: Sequence[Record]) -> AuditProblem:
     paths = [record.path.as_posix() for record in group[:3]]
     more = ", …" if len(group) > len(paths) else ""
-    return Problem(
+    return AuditProblem(
         severity,
         f"{sentence} ({', '.join(paths)}{more})",
         tuple(record.id for record in group),

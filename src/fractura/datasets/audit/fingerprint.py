@@ -23,7 +23,7 @@ from fractura.datasets.audit.keypoints import (
     changed_picture,
 )
 from fractura.datasets.audit.pictures import Picture
-from fractura.imaging.fit import FitParameters, fit
+from fractura.imaging.preprocess import PreprocessConfig, preprocess
 from fractura.reading.model import Model
 
 _FREQUENCIES = 8
@@ -58,11 +58,11 @@ def changed_outlines(
                 yield variant | INVERTED, np.asarray(-both, dtype=np.float32)
 
 
-def embed(model: Model, parameters: FitParameters, picture: Picture) -> NDArray[np.float32]:
+def embed(model: Model, parameters: PreprocessConfig, picture: Picture) -> NDArray[np.float32]:
     """The embeddings ``[2, D]`` of a picture as it is and mirrored."""
     return np.stack(
         [
-            model.embed(fit(seen.astype(np.float32) / np.float32(255), parameters)[0])
+            model.embed(preprocess(seen.astype(np.float32) / np.float32(255), parameters)[0])
             for seen in (picture, changed_picture(picture, MIRRORED))
         ]
     )

@@ -11,7 +11,8 @@ from fractura.datasets.audit.cache import Cache, Pictures
 from fractura.datasets.audit.examine import Examination, Picture, examine_bytes, read_file
 from fractura.datasets.record import Record
 from fractura.errors import LoadError
-from fractura.reading.stream import Progress, map_in_order, processors
+from fractura.parallel import map_in_order, processors
+from fractura.progress import Progress
 
 
 def examine_all(

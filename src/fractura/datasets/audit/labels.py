@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from fractura.datasets.audit.grouping import SEVERITIES, plural
-from fractura.datasets.audit.result import Check, Problem, Severity
+from fractura.datasets.audit.result import AuditProblem, Check, Severity
 from fractura.datasets.manifest import Intake
 from fractura.datasets.record import Record
 
@@ -31,7 +31,7 @@ def contradictions(records: Sequence[Record], groups: Sequence[Sequence[int]]) -
             "note": "which may both be true but do not say the same",
         }[severity]
         problems.append(
-            Problem(
+            AuditProblem(
                 severity,
                 f"{len(members):,} copies of one picture are labelled {words}, {verdict}",
                 tuple(record.id for record in members),
@@ -59,7 +59,7 @@ def contradictions(records: Sequence[Record], groups: Sequence[Sequence[int]]) -
 def remarks(records: Sequence[Record], intakes: Sequence[Intake]) -> Check:
     """What was left out when the manifest was built, and the notes on its records."""
     problems = [
-        Problem("note", intake.sentence(), (), {"dropped": dict(intake.dropped)})
+        AuditProblem("note", intake.sentence(), (), {"dropped": dict(intake.dropped)})
         for intake in intakes
         if intake.dropped
     ]
@@ -71,7 +71,7 @@ def remarks(records: Sequence[Record], intakes: Sequence[Intake]) -> Check:
     for _, found in sorted(alike.items()):
         more = f" ({len(found) - 1:,} more like it)" if len(found) > 1 else ""
         members = tuple(dict.fromkeys(record.id for record, _ in found))
-        problems.append(Problem("warning", f"{members[0]}: {found[0][1]}{more}", members))
+        problems.append(AuditProblem("warning", f"{members[0]}: {found[0][1]}{more}", members))
     dropped = sum(intake.read - intake.kept for intake in intakes)
     noted = sum(bool(record.notes) for record in records)
     return Check(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fractura.datasets.audit.duplicates import Pair
+from fractura.datasets.audit.duplicates import DuplicatePair
 from fractura.datasets.audit.grouping import (
     SEVERITIES,
     alike,
@@ -15,7 +15,7 @@ from fractura.datasets.audit.grouping import (
     plural,
     splits_of,
 )
-from fractura.datasets.audit.result import Check, Problem, Severity
+from fractura.datasets.audit.result import AuditProblem, Check, Severity
 from fractura.datasets.grouping import find_series
 from fractura.datasets.record import Record
 
@@ -62,7 +62,7 @@ def identical(
 
 def near_duplicates(
     records: Sequence[Record],
-    pairs: Sequence[Pair],
+    pairs: Sequence[DuplicatePair],
     groups: Sequence[Sequence[int]],
     same: Sequence[Sequence[int]],
 ) -> Check:
@@ -75,7 +75,7 @@ def near_duplicates(
         same: groups of identical files or pixels, which another check reports.
     """
     content = {position: group[0] for group in same for position in group}
-    found: dict[int, list[Pair]] = {}
+    found: dict[int, list[DuplicatePair]] = {}
     home = {position: number for number, group in enumerate(groups) for position in group}
     for pair in pairs:
         if content.get(pair.first, pair.first) != content.get(pair.second, pair.second):
@@ -142,7 +142,7 @@ def patients(records: Sequence[Record]) -> Check:
         if places_of([records[position] for position in group])
     ]
     problems += [
-        Problem(
+        AuditProblem(
             "warning",
             f"{plural(len(group), 'image')} of {records[group[0]].source} follow each other, show "
             f"one region and lie in {listed(places_of([records[at] for at in group]))}: where a "
@@ -154,7 +154,7 @@ def patients(records: Sequence[Record]) -> Check:
     unknown = sum(record.patient is None and record.study is None for record in records)
     if unknown:
         problems.append(
-            Problem(
+            AuditProblem(
                 "note",
                 f"{unknown:,} of {plural(len(records), 'record')} have neither patient nor study, "
                 "so nobody can tell whether a patient of theirs lies in several splits",
@@ -214,7 +214,7 @@ def _problem(
     group: Sequence[int],
     what: str,
     evidence: Mapping[str, Any] | None = None,
-) -> Problem:
+) -> AuditProblem:
     members = [records[position] for position in group]
     places, splits = places_of(members), splits_of(members)
     severity: Severity = "note"
@@ -224,7 +224,7 @@ def _problem(
         severity, where = "warning", f", all in {listed(splits)}, and count several times there"
     else:
         where = f", all in {listed(splits)}" if splits else ""
-    return Problem(
+    return AuditProblem(
         severity=severity,
         sentence=f"{what}{where}.",
         records=tuple(record.id for record in members),
@@ -236,7 +236,7 @@ def _problem(
     )
 
 
-def _near_sentence(group: Sequence[int], pairs: Sequence[Pair]) -> str:
+def _near_sentence(group: Sequence[int], pairs: Sequence[DuplicatePair]) -> str:
     changes = [
         name
         for name, seen in (
@@ -250,7 +250,7 @@ def _near_sentence(group: Sequence[int], pairs: Sequence[Pair]) -> str:
     return f"{len(group):,} pictures show one exposure{how}"
 
 
-def _evidence(pairs: Sequence[Pair]) -> dict[str, Any]:
+def _evidence(pairs: Sequence[DuplicatePair]) -> dict[str, Any]:
     similarities = [round(pair.similarity, 4) for pair in pairs]
     return {
         "verified_pairs": len(pairs),
@@ -279,12 +279,12 @@ def _spread(records: Sequence[Record], groups: Sequence[Sequence[int]]) -> dict[
     }
 
 
-def _crossing(records: Sequence[Record], problems: Sequence[Problem]) -> str:
+def _crossing(records: Sequence[Record], problems: Sequence[AuditProblem]) -> str:
     if not has_split(records):
         return NO_SPLIT
     leaking = sum(problem.severity == "leak" for problem in problems)
     return f"{leaking:,} across splits" if leaking else "none across splits"
 
 
-def _worst_first(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+def _worst_first(problems: Sequence[AuditProblem]) -> tuple[AuditProblem, ...]:
     return tuple(sorted(problems, key=lambda problem: SEVERITIES.index(problem.severity)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fractura.datasets.audit.examine import Examination
 from fractura.datasets.audit.grouping import SEVERITIES, plural
-from fractura.datasets.audit.result import Check, Problem, Severity
+from fractura.datasets.audit.result import AuditProblem, Check, Severity
 from fractura.datasets.record import Annotation, Record
 
 LARGE = 0.5
@@ -51,7 +51,7 @@ def check(records: Sequence[Record], found: Sequence[Examination]) -> Check:
     if on_normals:
         labels = " or ".join(sorted({record.label for record in on_normals}))
         problems.append(
-            Problem(
+            AuditProblem(
                 "error",
                 f"{plural(len(on_normals), 'image')} labelled {labels} with a fracture marked",
                 tuple(record.id for record in on_normals),
@@ -59,7 +59,7 @@ def check(records: Sequence[Record], found: Sequence[Examination]) -> Check:
         )
     if unmarked:
         problems.append(
-            Problem(
+            AuditProblem(
                 "warning",
                 f"{plural(len(unmarked), 'image')} labelled fracture without any fracture marked, "
                 "in a source that marks them; a detector would learn them as background",
@@ -125,12 +125,12 @@ def _beyond(mark: Annotation, x: float, y: float) -> bool:
     return not inside
 
 
-def _problem(kind: str, group: Sequence[tuple[Record, Annotation]]) -> Problem:
+def _problem(kind: str, group: Sequence[tuple[Record, Annotation]]) -> AuditProblem:
     severity, words = _KINDS[kind]
     boxes: dict[str, list[list[float | None]]] = {}
     for record, mark in group:
         corners = [value if math.isfinite(value) else None for value in mark.box.as_list()]
         boxes.setdefault(record.id, []).append(corners)
-    return Problem(
+    return AuditProblem(
         severity, f"{plural(len(group), 'mark')} {words}", tuple(boxes), {"boxes": boxes}
     )

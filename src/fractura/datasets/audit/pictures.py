@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.imaging.fit import resize
+from fractura.imaging.preprocess import resize_long_side
 
 Picture = NDArray[np.uint8]
 """``[h, w]``, from :func:`shrink`."""
@@ -22,7 +22,7 @@ def shrink(pixels: NDArray[np.float32]) -> Picture:
     Pixels are averaged over their area; grey values between two percentiles of the picture are
     stretched to 0..255. A constant radiograph becomes zero.
     """
-    small = resize(pixels, PICTURE_SIDE)
+    small = resize_long_side(pixels, PICTURE_SIDE)
     low, high = np.percentile(small, _PERCENTILES)
     span = float(high - low)
     if not span > 1e-6:

@@ -12,7 +12,7 @@ unreadable. ``warning``: a person should look. ``note``: good to know."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class AuditProblem:
     """One thing that a check found.
 
     Attributes:
@@ -45,7 +45,7 @@ class Check:
     title: str
     explanation: str
     summary: str
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[AuditProblem, ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -17,10 +17,10 @@ from fractura.datasets.audit import (
     contents,
     families,
     files,
-    foreign,
     labels,
     leaks,
     marks,
+    not_radiographs,
 )
 from fractura.datasets.audit import shortcuts as shortcut_models
 from fractura.datasets.audit.duplicates import find_duplicates
@@ -32,9 +32,8 @@ from fractura.datasets.audit.result import Audit
 from fractura.datasets.audit.write import write_audit, write_page, write_pairs
 from fractura.datasets.manifest import Manifest, ManifestError
 from fractura.datasets.record import Record
-from fractura.errors import FracturaError
-from fractura.imaging.save import SaveError
-from fractura.reading.stream import Progress
+from fractura.errors import FracturaError, SaveError
+from fractura.progress import Progress
 
 _MODULES = ("scipy", "faiss", "jinja2")
 _LIBRARIES = ("numpy", "opencv-python-headless", "scipy", "scikit-learn", "faiss-cpu")
@@ -96,7 +95,7 @@ def audit(manifest: Manifest, path: Path, out: Path, progress: Progress) -> Audi
             agreement.check(records, found, pairs, near),
         ]
     with _timed("foreign_images", seconds):
-        checks.append(foreign.check(records, found, pictures))
+        checks.append(not_radiographs.check(records, found, pictures))
     with _timed("shortcuts", seconds):
         checks.append(shortcut_models.check(records, found, groups))
     result = Audit(

@@ -20,8 +20,8 @@ from fractura.datasets.audit.neighbours import (
 )
 from fractura.datasets.audit.pictures import PICTURE_SIDE, Picture
 from fractura.datasets.audit.spread import spread
+from fractura.progress import Progress
 from fractura.reading.model import DEFAULT_MODEL, Model
-from fractura.reading.stream import Progress
 
 _LIKE_OUTLINE = 0.9
 _LIKE_EMBEDDING = 0.3
@@ -42,7 +42,7 @@ def search(
     if len(pictures) < 2:
         return {}
     model = Model(DEFAULT_MODEL, threads=1)
-    parameters = replace(model.description.fit, long_side=PICTURE_SIDE)
+    parameters = replace(model.description.preprocess, long_side=PICTURE_SIDE)
 
     def look(position: int) -> tuple[Features, NDArray[np.float32], NDArray[np.float32]]:
         picture = pictures[position]

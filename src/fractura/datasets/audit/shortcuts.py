@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fractura.datasets.audit.auroc import Auroc, auroc, grouped_auroc
 from fractura.datasets.audit.columns import Column, column_sets, varies, without_label
 from fractura.datasets.audit.examine import Examination
-from fractura.datasets.audit.result import Check, Problem
+from fractura.datasets.audit.result import AuditProblem, Check
 from fractura.datasets.audit.trees import held_out, mid_ranks, probabilities
 from fractura.datasets.grouping import with_groups
 from fractura.datasets.record import Record
@@ -102,7 +102,9 @@ def check(
         (
             *map(_problem, sorted(baselines, key=lambda item: -item.area.low)),
             *(
-                Problem("note", f"{name} is given for one class alone: it repeats the label", ())
+                AuditProblem(
+                    "note", f"{name} is given for one class alone: it repeats the label", ()
+                )
                 for name in sorted({name for sample in samples for name in sample.left_out})
             ),
         ),
@@ -111,7 +113,7 @@ def check(
 
 
 def _check(
-    summary: str, problems: tuple[Problem, ...] = (), figures: Mapping[str, Any] | None = None
+    summary: str, problems: tuple[AuditProblem, ...] = (), figures: Mapping[str, Any] | None = None
 ) -> Check:
     return Check(
         name="shortcuts",
@@ -211,9 +213,9 @@ def _sentence(item: _Baseline) -> str:
     )
 
 
-def _problem(item: _Baseline) -> Problem:
+def _problem(item: _Baseline) -> AuditProblem:
     strongest = [f"{name} {area:.2f}" for name, area in list(item.columns.items())[:3]]
-    return Problem(
+    return AuditProblem(
         "warning" if item.area.low > NOTABLE else "note",
         f"{_sentence(item)}; most telling alone: {', '.join(strongest)}",
         (),

@@ -35,7 +35,7 @@ Onto = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class PictureMatch:
     """How one picture lies upon another.
 
     Attributes:
@@ -85,7 +85,7 @@ def compare(
     first_features: Features,
     second_features: Features,
     variants: tuple[int, ...],
-) -> Match | None:
+) -> PictureMatch | None:
     """The best match of two pictures, or ``None`` where no variant can be laid upon the other."""
     best = None
     for variant in variants:
@@ -94,7 +94,7 @@ def compare(
             continue
         alike = similarity(changed_picture(first, variant), second, transform)
         if best is None or alike > best.similarity:
-            best = Match(alike, variant, transform)
+            best = PictureMatch(alike, variant, transform)
     return best
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fractura.datasets.audit.duplicates import Pair, Picture
+from fractura.atomic_write import whole_file, write_whole
+from fractura.datasets.audit.duplicates import DuplicatePair, Picture
 from fractura.datasets.audit.result import Audit
 from fractura.datasets.record import Record
 from fractura.datasets.report import audit_page
-from fractura.imaging.save import whole_file, write_whole
 
 PAIR_COLUMNS = (
     *("first", "second", "similarity", "mirrored", "inverted", "rotation", "scale"),
@@ -39,7 +39,10 @@ def write_audit(audit: Audit, folder: Path) -> None:
 
 
 def write_pairs(
-    records: Sequence[Record], pairs: Sequence[Pair], same: Sequence[Sequence[int]], folder: Path
+    records: Sequence[Record],
+    pairs: Sequence[DuplicatePair],
+    same: Sequence[Sequence[int]],
+    folder: Path,
 ) -> None:
     """``pairs.csv``: every verified pair; ``same`` are the groups of identical pictures.
 

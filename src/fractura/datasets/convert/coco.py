@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from fractura.datasets.convert.place import Images, put_image, whole_folder
-from fractura.datasets.convert.select import Item
+from fractura.datasets.convert.select import ConvertedImage
 from fractura.datasets.record import FRACTURE, SPLITS, Annotation, Outline
 
 FILE = "_annotations.coco.json"
 
 
 def write_coco(
-    items: Sequence[Item],
+    items: Sequence[ConvertedImage],
     folder: Path,
     images: Images,
-    progress: Callable[[Iterable[Item]], Iterable[Item]],
+    progress: Callable[[Iterable[ConvertedImage]], Iterable[ConvertedImage]],
 ) -> None:
     """Write ``SPLIT/_annotations.coco.json`` with the images beside it, as RF-DETR reads it.
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fractura.datasets.convert.place import Images, put_image, whole_folder
-from fractura.datasets.convert.select import Item
+from fractura.datasets.convert.select import ConvertedImage
 
 
 def write_folders(
-    items: Sequence[Item],
+    items: Sequence[ConvertedImage],
     folder: Path,
     images: Images,
-    progress: Callable[[Iterable[Item]], Iterable[Item]],
+    progress: Callable[[Iterable[ConvertedImage]], Iterable[ConvertedImage]],
 ) -> None:
     """Write ``SPLIT/LABEL/NAME``; each label has a folder of its own (``no_fracture``).
 

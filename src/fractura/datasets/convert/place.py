@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from fractura.errors import FracturaError
-from fractura.imaging.save import SaveError
+from fractura.errors import FracturaError, SaveError
 
 Images = Literal["link", "copy", "none"]
 

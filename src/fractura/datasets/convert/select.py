@@ -18,7 +18,7 @@ _ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ConvertedImage:
     """A record to be written.
 
     Attributes:
@@ -44,7 +44,7 @@ class Selection:
         changed: how many marks were, for each reason.
     """
 
-    items: tuple[Item, ...]
+    items: tuple[ConvertedImage, ...]
     skipped: Counter[str]
     changed: Counter[str]
 
@@ -79,7 +79,7 @@ def select(records: Sequence[Record], *, detection: bool) -> Selection:
         raise FracturaError(f"there is nothing to convert: {reasons}")
     names = _names([record for record, _, _ in kept])
     items = (
-        Item(record, split, name, marks)
+        ConvertedImage(record, split, name, marks)
         for (record, split, marks), name in zip(kept, names, strict=True)
     )
     return Selection(tuple(items), skipped, changed)

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fractura.datasets.convert.place import Images, put_image, whole_folder
-from fractura.datasets.convert.select import Item
+from fractura.datasets.convert.select import ConvertedImage
 from fractura.datasets.record import FRACTURE, SPLITS, Annotation, Outline
 from fractura.findings import Box
 
 
 def write_yolo(
-    items: Sequence[Item],
+    items: Sequence[ConvertedImage],
     folder: Path,
     images: Images,
-    progress: Callable[[Iterable[Item]], Iterable[Item]],
+    progress: Callable[[Iterable[ConvertedImage]], Iterable[ConvertedImage]],
     *,
     polygons: bool = False,
 ) -> None:
@@ -54,7 +54,7 @@ def write_yolo(
         (target / "data.yaml").write_text("".join([*head, "names:\n", *classes]), encoding="utf-8")
 
 
-def _line(item: Item, mark: Annotation, number: int, polygons: bool) -> str:
+def _line(item: ConvertedImage, mark: Annotation, number: int, polygons: bool) -> str:
     width, height = item.record.width or 1, item.record.height or 1
     if polygons:
         corners = _joined(

@@ -19,7 +19,7 @@ _JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class AlbumOutline:
     """A box in pixels of the source image, ready to be drawn; ``title`` says what it marks."""
 
     x: float
@@ -31,13 +31,13 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class AlbumPicture:
     """A thumbnail of ``width`` by ``height`` pixels and the boxes of its record."""
 
     uri: str
     width: int
     height: int
-    outlines: tuple[Outline, ...]
+    outlines: tuple[AlbumOutline, ...]
 
 
 class Album:
@@ -57,7 +57,7 @@ class Album:
         """Whether no further picture has room."""
         return self._left <= 0
 
-    def picture(self, name: str, record: Record | None) -> Picture | None:
+    def picture(self, name: str, record: Record | None) -> AlbumPicture | None:
         """The picture of a record's id; ``None`` if it is unreadable or the album is full."""
         pixels = None if self.full else self._picture_of(name)
         if pixels is None or not pixels.size:
@@ -66,10 +66,10 @@ class Album:
         uri = data_uri(data.tobytes(), "image/jpeg")
         self._left -= len(uri)
         height, width = pixels.shape
-        return Picture(uri, width, height, outlines_of(record, width / height))
+        return AlbumPicture(uri, width, height, outlines_of(record, width / height))
 
 
-def outlines_of(record: Record | None, aspect: float) -> tuple[Outline, ...]:
+def outlines_of(record: Record | None, aspect: float) -> tuple[AlbumOutline, ...]:
     """A record's boxes; none if its size is unknown or a picture of this aspect is not of it."""
     if record is None or not record.width or not record.height:
         return ()
@@ -80,5 +80,5 @@ def outlines_of(record: Record | None, aspect: float) -> tuple[Outline, ...]:
         x = sorted((mark.box.x_min, mark.box.x_max))
         y = sorted((mark.box.y_min, mark.box.y_max))
         fracture = mark.label == FRACTURE
-        found.append(Outline(x[0], y[0], x[1] - x[0], y[1] - y[0], mark.label, fracture))
+        found.append(AlbumOutline(x[0], y[0], x[1] - x[0], y[1] - y[0], mark.label, fracture))
     return tuple(found)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from fractura.datasets.audit.result import Audit, Check, Problem, Severity
+from fractura.datasets.audit.result import Audit, AuditProblem, Check, Severity
 from fractura.datasets.record import LABELS, SPLITS, Record
-from fractura.datasets.report.album import Album, Picture, PictureOf
+from fractura.datasets.report.album import Album, AlbumPicture, PictureOf
 from fractura.datasets.report.page import listed, plural, render
 from fractura.datasets.report.table import Table, cross_table, tables_of, text_of
 from fractura.datasets.stats import NOT_GIVEN
@@ -29,12 +29,12 @@ PASSED = "passed"
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class AuditExhibit:
     """A record of a problem as it is shown."""
 
     id: str
     record: Record | None
-    picture: Picture | None
+    picture: AlbumPicture | None
     left_out: bool
 
 
@@ -42,9 +42,9 @@ class Exhibit:
 class Case:
     """A problem as it is shown."""
 
-    problem: Problem
+    problem: AuditProblem
     evidence: tuple[tuple[str, str], ...]
-    exhibits: tuple[Exhibit, ...]
+    exhibits: tuple[AuditExhibit, ...]
 
     @property
     def more(self) -> int:
@@ -151,11 +151,11 @@ def _chapter(check: Check, records: Mapping[str, Record], album: Album) -> Chapt
     )
 
 
-def _case(problem: Problem, records: Mapping[str, Record], album: Album) -> Case:
+def _case(problem: AuditProblem, records: Mapping[str, Record], album: Album) -> Case:
     exhibits = []
     for name in problem.records[:PICTURES_SHOWN]:
         left_out = album.full
         picture = album.picture(name, records.get(name))
-        exhibits.append(Exhibit(name, records.get(name), picture, left_out))
+        exhibits.append(AuditExhibit(name, records.get(name), picture, left_out))
     evidence = [(key.replace("_", " "), text_of(value)) for key, value in problem.evidence.items()]
     return Case(problem, tuple(evidence), tuple(exhibits))

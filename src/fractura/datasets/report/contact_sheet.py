@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import LABELS, Record
 from fractura.datasets.report.album import outlines_of
-from fractura.datasets.report.figures import COLOURS, Drawing, matplotlib_figure, saved, short
+from fractura.datasets.report.charts import COLOURS, Drawing, matplotlib_figure, saved, short
 from fractura.datasets.report.page import data_uri, plural
 from fractura.datasets.stats import NOT_GIVEN
 from fractura.errors import LoadError
-from fractura.imaging.fit import resize
 from fractura.imaging.load import load
+from fractura.imaging.preprocess import resize_long_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,7 @@ def _thumbnail(record: Record) -> NDArray[np.float32] | None:
         pixels = load(record.path, frame=1).pixels
     except LoadError:
         return None
-    return resize(pixels, THUMBNAIL_SIDE)
+    return resize_long_side(pixels, THUMBNAIL_SIDE)
 
 
 def _write(axis: Axes, x: float, text: str, colour: str) -> None:

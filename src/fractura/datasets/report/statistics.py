@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fractura.datasets.report.figures import Drawing
+from fractura.datasets.report.charts import Drawing
 from fractura.datasets.report.page import listed, render
 from fractura.datasets.report.statistics_tables import statistics_tables
 from fractura.datasets.stats import Statistics

@@ -98,7 +98,7 @@ def _parse_header(path: Path) -> tuple[Dataset | None, bool]:
 
     Headers that do not fit into the file's first part are rare, so that is tried first.
     """
-    from fractura.imaging.dicom_parse import parse
+    from fractura.imaging.dicom_file.parse import parse
 
     dataset = None
     with path.open("rb") as file:

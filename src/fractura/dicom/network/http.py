@@ -39,7 +39,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """An answer of a server: its status, the field Content-Type, and the body."""
 
     status: int
@@ -58,7 +58,7 @@ def ask(
     query: dict[str, str] | None = None,
     body: bytes | None = None,
     content_type: str | None = None,
-) -> Answer:
+) -> HttpResponse:
     """One request. Redirects are not followed.
 
     Args:
@@ -92,7 +92,9 @@ def ask(
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise ArchiveError(f"{base}: compresses its answer, which was not asked for")
             content = _read(response, base, most)
-            return Answer(response.status_code, response.headers.get("Content-Type", ""), content)
+            return HttpResponse(
+                response.status_code, response.headers.get("Content-Type", ""), content
+            )
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise ArchiveError(f"{base}: does not answer ({type(error).__name__})") from error
 

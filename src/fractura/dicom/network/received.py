@@ -13,7 +13,7 @@ from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
 from fractura.errors import DamagedFileError
-from fractura.imaging.dicom_parse import parse
+from fractura.imaging.dicom_file.parse import parse
 
 IMPLEMENTATION_UID = "2.25.246813061797193925735168443163497190561"
 IMPLEMENTATION_VERSION = "FRACTURA"

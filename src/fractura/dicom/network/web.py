@@ -10,7 +10,7 @@ from typing import Any
 
 from fractura.dicom.network import multipart
 from fractura.dicom.network.errors import ArchiveError, DeliveryError
-from fractura.dicom.network.http import Answer, ask
+from fractura.dicom.network.http import HttpResponse, ask
 from fractura.dicom.network.received import UID_PATTERN, receive
 from fractura.errors import LoadError
 from fractura.imaging.limits import MAX_FILE_BYTES
@@ -167,7 +167,7 @@ def _reference(item: Any) -> InstanceReference | None:
     return InstanceReference(*uids) if len(uids) == len(values) else None
 
 
-def _failed(answer: Answer) -> Mapping[str, int]:
+def _failed(answer: HttpResponse) -> Mapping[str, int]:
     """Failure reasons by SOP Instance UID (PS3.18, I.2)."""
     document = _json(answer.body) if _is_json(answer) else None
     sequence = document.get(_FAILED) if isinstance(document, dict) else None
@@ -181,7 +181,7 @@ def _failed(answer: Answer) -> Mapping[str, int]:
     return reasons
 
 
-def _is_json(answer: Answer) -> bool:
+def _is_json(answer: HttpResponse) -> bool:
     return "json" in answer.content_type
 
 

@@ -13,7 +13,7 @@ from pydicom import Dataset, dcmwrite
 from pydicom.valuerep import DA, DT, TM
 
 from fractura import __version__
-from fractura.dicom.results.source import COPIED, Source
+from fractura.dicom.results.source import COPIED, SourceImage
 from fractura.errors import FracturaError
 from fractura.findings import Finding, Reading
 from fractura.imaging.radiograph import Radiograph
@@ -48,7 +48,7 @@ class ReadImage:
             time give the same bytes.
     """
 
-    source: Source
+    source: SourceImage
     radiograph: Radiograph
     reading: Reading
     model: ModelDescription
@@ -76,7 +76,7 @@ def import_highdicom() -> Any:
     return highdicom
 
 
-def instance_uid(source: Source, model: ModelDescription, kind: str) -> str:
+def instance_uid(source: SourceImage, model: ModelDescription, kind: str) -> str:
     """The SOP Instance UID of a result: always the same for an image (frame), model and kind.
 
     It is a UUID of version 5 (RFC 9562) written as PS3.5, B.2, demands.
@@ -84,12 +84,12 @@ def instance_uid(source: Source, model: ModelDescription, kind: str) -> str:
     return _uid("instance", *_subject(source, model), kind)
 
 
-def series_uid(source: Source, model: ModelDescription, kind: str) -> str:
+def series_uid(source: SourceImage, model: ModelDescription, kind: str) -> str:
     """The series of a result: one for each series of images, model and kind."""
     return _uid("series", str(source.attributes.SeriesInstanceUID), model.name, model.version, kind)
 
 
-def tracking_uid(source: Source, model: ModelDescription, number: int) -> str:
+def tracking_uid(source: SourceImage, model: ModelDescription, number: int) -> str:
     """What follows finding ``number`` of an image through all its results; 0 is the image."""
     return _uid("tracking", *_subject(source, model), str(number))
 
@@ -104,7 +104,7 @@ def tracking_identifier(model: ModelDescription, number: int) -> str:
     return plain(f"{model.name} {model.version} " + (f"finding {number}" if number else "image"))
 
 
-def _subject(source: Source, model: ModelDescription) -> tuple[str, ...]:
+def _subject(source: SourceImage, model: ModelDescription) -> tuple[str, ...]:
     frame = str(source.frame or "")
     return str(source.attributes.SOPInstanceUID), frame, model.name, model.version
 
@@ -146,7 +146,7 @@ def _series_description(model: ModelDescription, kind: str) -> str:
     return plain(f"{model.name} {model.version}", _LONG_STRING - len(ending)) + ending
 
 
-def _instance_number(source: Source) -> int:
+def _instance_number(source: SourceImage) -> int:
     try:
         return max(1, int(source.attributes.InstanceNumber))
     except (AttributeError, TypeError, ValueError):

@@ -9,7 +9,7 @@ from pydicom import Dataset
 
 from fractura.dicom.results import presentation_state, secondary_capture, structured_report
 from fractura.dicom.results.common import ReadImage
-from fractura.dicom.results.source import Source
+from fractura.dicom.results.source import SourceImage
 from fractura.imaging.load import load_bytes
 from fractura.reading.reader import Reader
 
@@ -22,7 +22,7 @@ MAKERS: Mapping[str, Callable[[ReadImage], Dataset]] = {
 
 
 def read_image(
-    reader: Reader, data: bytes, source: Source, *, name: str, made: datetime
+    reader: Reader, data: bytes, source: SourceImage, *, name: str, made: datetime
 ) -> ReadImage:
     """Read the radiograph of a file whose header is known.
 

@@ -19,9 +19,9 @@ from fractura.dicom.results.common import (
 )
 from fractura.dicom.results.structured_report import corners
 from fractura.findings import Box, Finding
-from fractura.imaging.dicom_display import find_padding, full_range
-from fractura.imaging.dicom_header import LookupTable
-from fractura.imaging.dicom_pixels import decode_frame
+from fractura.imaging.dicom_file.display import find_padding, full_range
+from fractura.imaging.dicom_file.header import LookupTable
+from fractura.imaging.dicom_file.pixels import decode_frame
 from fractura.imaging.style import VERMILLION
 
 KIND = "GSPS"

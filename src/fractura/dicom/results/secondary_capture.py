@@ -30,7 +30,7 @@ _LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ
 
 
 def secondary_capture(image: ReadImage) -> Dataset:
-    """:func:`fractura.reading.picture.picture_of` as a Secondary Capture in RGB, 8 bit.
+    """:func:`fractura.reading.annotated.picture_of` as a Secondary Capture in RGB, 8 bit.
 
     Its pixels are not the source's: it may be larger and has a caption below. So it carries no
     pixel spacing, and no one can measure on it by mistake.
@@ -38,7 +38,7 @@ def secondary_capture(image: ReadImage) -> Dataset:
     Raises:
         FracturaError: highdicom is not installed.
     """
-    from fractura.reading.picture import picture_of
+    from fractura.reading.annotated import picture_of
 
     hd = import_highdicom()
     reading = replace(image.reading, warnings=(*image.reading.warnings, NOTICE))

@@ -9,8 +9,8 @@ from pydicom.datadict import dictionary_VR
 from pydicom.tag import Tag
 
 from fractura.errors import DamagedFileError, LoadError, UnsupportedFileError
-from fractura.imaging.dicom_header import KEYWORDS, DicomHeader, read_header
-from fractura.imaging.dicom_parse import parse
+from fractura.imaging.dicom_file.header import KEYWORDS, DicomHeader, read_header
+from fractura.imaging.dicom_file.parse import parse
 from fractura.imaging.frames import choose_frame
 
 RADIOGRAPHS = (
@@ -60,7 +60,7 @@ _ATTRIBUTES = [*_REFERENCES, *COPIED, *_OTHERS]
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SourceImage:
     """A DICOM radiograph, or one frame of it.
 
     Attributes:
@@ -96,7 +96,7 @@ class Source:
         return short
 
 
-def read_source(data: bytes, *, name: str, frame: int | None = None) -> Source:
+def read_source(data: bytes, *, name: str, frame: int | None = None) -> SourceImage:
     """Parse the header of a DICOM file (PS3.10) that holds a grey radiograph.
 
     Args:
@@ -117,7 +117,7 @@ def read_source(data: bytes, *, name: str, frame: int | None = None) -> Source:
         raise type(error)(f"{name}: {error}") from error
 
 
-def _read_source(data: bytes, frame: int | None) -> Source:
+def _read_source(data: bytes, frame: int | None) -> SourceImage:
     if data[128:132] != b"DICM":
         raise UnsupportedFileError(
             "it is not a DICOM file, which has DICM after its first 128 bytes; "
@@ -133,7 +133,7 @@ def _read_source(data: bytes, frame: int | None) -> Source:
         if not attributes.get(keyword):
             raise DamagedFileError(f"it has no {keyword}, so that no result can refer to it")
     index = choose_frame(frame, header.frames)
-    return Source(attributes, dataset, header, index + 1 if header.frames > 1 else None)
+    return SourceImage(attributes, dataset, header, index + 1 if header.frames > 1 else None)
 
 
 def _readable(dataset: Dataset) -> Dataset:

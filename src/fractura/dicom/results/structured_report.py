@@ -116,7 +116,7 @@ def _algorithm(image: ReadImage, sr: Any) -> Any:
             ("high-specificity operating point", points.high_specificity),
         )
     ]
-    fit = image.model.fit
+    fit = image.model.preprocess
     parameters.append(f"input: longer side {fit.long_side} pixels")
     return sr.AlgorithmIdentification(
         name=plain(image.model.name),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fractura.evaluation.compare.gather import Run, figure_of
+from fractura.evaluation.compare.gather import ComparedRun, figure_of
 from fractura.evaluation.interval import Figure
 
 TITLES = {
@@ -44,7 +44,7 @@ _LOWER_IS_BETTER = {"brier", "calibration_error", "log_loss"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparisonCell:
     """One value.
 
     Attributes:
@@ -73,8 +73,8 @@ class Comparison:
 
     columns: tuple[str, ...]
     numeric: tuple[bool, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    baseline: tuple[Cell, ...]
+    rows: tuple[tuple[ComparisonCell, ...], ...]
+    baseline: tuple[ComparisonCell, ...]
 
 
 def title_of(figure: str) -> str:
@@ -85,7 +85,7 @@ def title_of(figure: str) -> str:
     return TITLES.get(figure, figure.replace("_", " "))
 
 
-def shown_figures(runs: Sequence[Run]) -> list[str]:
+def shown_figures(runs: Sequence[ComparedRun]) -> list[str]:
     """Names of the figures in the table, the main one first."""
     first = runs[0]
     detection = first.scorecard["kind"] == "detection"
@@ -94,7 +94,7 @@ def shown_figures(runs: Sequence[Run]) -> list[str]:
     return [first.main, *(name for name in there if name != first.main)]
 
 
-def comparison(runs: Sequence[Run]) -> Comparison:
+def comparison(runs: Sequence[ComparedRun]) -> Comparison:
     """Runs, best first, as a table."""
     figures = shown_figures(runs)
     columns = [
@@ -114,50 +114,55 @@ def comparison(runs: Sequence[Run]) -> Comparison:
     ]
     titles, numeric, cells_of = zip(*columns, strict=True)
     baseline = runs[0].split.get("baseline")
-    last = [Cell(f"always “{baseline['class']}”", None)] if baseline else []
+    last = [ComparisonCell(f"always “{baseline['class']}”", None)] if baseline else []
     if baseline:
         of = {title_of(name): figure_of(baseline["figures"], name) for name in figures}
-        last += [_estimate(of[title]) if title in of else Cell("–", None) for title in titles[1:]]
+        last += [
+            _estimate(of[title]) if title in of else ComparisonCell("–", None)
+            for title in titles[1:]
+        ]
     return Comparison(titles, numeric, tuple(zip(*cells_of, strict=True)), tuple(last))
 
 
-def _marked(cells: list[Cell], lower: bool) -> list[Cell]:
+def _marked(cells: list[ComparisonCell], lower: bool) -> list[ComparisonCell]:
     texts = {cell.text: float(cell.value) for cell in cells if cell.value is not None}
     if not texts or len(cells) < 2:
         return cells
     best = (min if lower else max)(texts, key=lambda text: texts[text])
-    return [Cell(cell.text, cell.value, cell.interval, cell.text == best) for cell in cells]
+    return [
+        ComparisonCell(cell.text, cell.value, cell.interval, cell.text == best) for cell in cells
+    ]
 
 
-def _estimate(figure: Figure | None) -> Cell:
+def _estimate(figure: Figure | None) -> ComparisonCell:
     if figure is None:
-        return Cell("–", None)
+        return ComparisonCell("–", None)
     known = not math.isnan(figure.low)
     interval = f"{figure.low:.3f}–{figure.high:.3f}" if known else ""
-    return Cell(f"{figure.value:.3f}", figure.value, interval)
+    return ComparisonCell(f"{figure.value:.3f}", figure.value, interval)
 
 
-def _words(text: str) -> Cell:
-    return Cell(text, text)
+def _words(text: str) -> ComparisonCell:
+    return ComparisonCell(text, text)
 
 
-def _whole(value: int | None) -> Cell:
-    return Cell("–" if value is None else f"{value:,}", value)
+def _whole(value: int | None) -> ComparisonCell:
+    return ComparisonCell("–" if value is None else f"{value:,}", value)
 
 
-def _millions(parameters: int | None) -> Cell:
-    return Cell("–" if parameters is None else f"{parameters / 1e6:.2f}", parameters)
+def _millions(parameters: int | None) -> ComparisonCell:
+    return ComparisonCell("–" if parameters is None else f"{parameters / 1e6:.2f}", parameters)
 
 
-def _tenths(value: float | None) -> Cell:
-    return Cell("–" if value is None else f"{value:,.1f}", value)
+def _tenths(value: float | None) -> ComparisonCell:
+    return ComparisonCell("–" if value is None else f"{value:,.1f}", value)
 
 
-def _duration(seconds: float | None) -> Cell:
+def _duration(seconds: float | None) -> ComparisonCell:
     if seconds is None:
-        return Cell("–", None)
+        return ComparisonCell("–", None)
     if seconds < 120:
-        return Cell(f"{seconds:.0f} s", seconds)
+        return ComparisonCell(f"{seconds:.0f} s", seconds)
     if seconds < 7200:
-        return Cell(f"{seconds / 60:.0f} min", seconds)
-    return Cell(f"{seconds / 3600:.1f} h", seconds)
+        return ComparisonCell(f"{seconds / 60:.0f} min", seconds)
+    return ComparisonCell(f"{seconds / 3600:.1f} h", seconds)

@@ -11,12 +11,12 @@ from typing import Any
 
 from fractura.errors import FracturaError
 from fractura.evaluation.interval import Figure
-from fractura.evaluation.predictions import Predictions, read_predictions
+from fractura.evaluation.predictions.run_table import RunPredictions, read_predictions
 from fractura.evaluation.run_scorecard import SCORECARD, read_scorecard
 
 
 @dataclass(frozen=True)
-class Run:
+class ComparedRun:
     """One run's figures on one split.
 
     Attributes:
@@ -31,7 +31,7 @@ class Run:
     path: Path
     scorecard: Mapping[str, Any]
     split: Mapping[str, Any]
-    predictions: Predictions | None
+    predictions: RunPredictions | None
 
     @property
     def cost(self) -> Mapping[str, Any]:
@@ -63,12 +63,12 @@ def figure_of(figures: Mapping[str, Any], name: str) -> Figure | None:
     return Figure(found["value"], low, high, found["n"])
 
 
-def task_of(run: Run) -> str:
+def task_of(run: ComparedRun) -> str:
     """The task, which is detection for everything that is measured by its boxes."""
     return "detection" if run.scorecard["kind"] == "detection" else str(run.scorecard["task"])
 
 
-def gather(paths: Sequence[Path], split: str) -> list[Run]:
+def gather(paths: Sequence[Path], split: str) -> list[ComparedRun]:
     """Read runs, and sort them by their main figure, the best first.
 
     Args:
@@ -89,7 +89,7 @@ def gather(paths: Sequence[Path], split: str) -> list[Run]:
     return sorted(_named(runs), key=_rank)
 
 
-def _read(path: Path, split: str) -> Run:
+def _read(path: Path, split: str) -> ComparedRun:
     scorecard = read_scorecard(path)
     file = (path / SCORECARD if path.is_dir() else path).resolve()
     if split not in scorecard["splits"]:
@@ -97,11 +97,11 @@ def _read(path: Path, split: str) -> Run:
         raise FracturaError(f"{path} has no figures of the split {split}; it has: {there}")
     table = file.with_name(file.name.replace(SCORECARD, "predictions.csv"))
     predictions = read_predictions(table, split) if table != file and table.is_file() else None
-    return Run(scorecard["model"], file, scorecard, scorecard["splits"][split], predictions)
+    return ComparedRun(scorecard["model"], file, scorecard, scorecard["splits"][split], predictions)
 
 
-def _refuse_unlike(first: Run, other: Run) -> None:
-    differences: tuple[tuple[str, Callable[[Run], Any], str], ...] = (
+def _refuse_unlike(first: ComparedRun, other: ComparedRun) -> None:
+    differences: tuple[tuple[str, Callable[[ComparedRun], Any], str], ...] = (
         ("tasks", task_of, "train and compare them on one task"),
         ("classes", lambda run: ", ".join(run.classes), "compare runs with the same classes"),
         (
@@ -119,11 +119,11 @@ def _refuse_unlike(first: Run, other: Run) -> None:
             )
 
 
-def _cases(run: Run) -> str:
+def _cases(run: ComparedRun) -> str:
     return f"{run.split['cases']} cases, hash {run.split['cases_sha256'][:12]}"
 
 
-def _named(runs: Sequence[Run]) -> list[Run]:
+def _named(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     """Names that nothing else has: the model, else with its recipe, else with its file."""
     named = list(runs)
     for detail in (_recipe, _place, _folder):
@@ -137,18 +137,18 @@ def _named(runs: Sequence[Run]) -> list[Run]:
     return named
 
 
-def _recipe(run: Run) -> str:
+def _recipe(run: ComparedRun) -> str:
     return str(run.scorecard["provenance"]["recipe"])
 
 
-def _place(run: Run) -> str:
+def _place(run: ComparedRun) -> str:
     return run.path.name.removesuffix(SCORECARD).strip(".-_") or run.path.parent.name
 
 
-def _folder(run: Run) -> str:
+def _folder(run: ComparedRun) -> str:
     return str(run.path)
 
 
-def _rank(run: Run) -> tuple[float, str]:
+def _rank(run: ComparedRun) -> tuple[float, str]:
     figure = run.figure(run.main)
     return (-figure.value if figure else math.inf), run.name

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.evaluation.classification import called_classes
-from fractura.evaluation.compare.gather import Run
+from fractura.evaluation.compare.gather import ComparedRun
 from fractura.evaluation.interval import bootstrap_all
 from fractura.evaluation.paired import Difference, delong, mcnemar
-from fractura.evaluation.predictions import Predictions
+from fractura.evaluation.predictions.run_table import RunPredictions
 
 
 @dataclass(frozen=True)
-class Pair:
+class RunPair:
     """A run against the best one.
 
     Attributes:
@@ -33,7 +33,7 @@ class Pair:
     mcnemar: float
 
 
-def pairs(runs: Sequence[Run]) -> tuple[list[Pair], list[str]]:
+def pairs(runs: Sequence[ComparedRun]) -> tuple[list[RunPair], list[str]]:
     """Paired tests against the first run, and a sentence for what could not be tested."""
     best, *others = runs
     if not others:
@@ -51,7 +51,7 @@ def pairs(runs: Sequence[Run]) -> tuple[list[Pair], list[str]]:
     return found, notes
 
 
-def _same_cases(one: Predictions, other: Predictions) -> bool:
+def _same_cases(one: RunPredictions, other: RunPredictions) -> bool:
     return (
         one.ids == other.ids
         and one.classes == other.classes
@@ -60,13 +60,13 @@ def _same_cases(one: Predictions, other: Predictions) -> bool:
     )
 
 
-def _pair(name: str, own: Predictions, best: Predictions) -> Pair:
+def _pair(name: str, own: RunPredictions, best: RunPredictions) -> RunPair:
     clusters = np.array(own.clusters)
     right, best_right = (called_classes(one.probabilities) == own.truth for one in (own, best))
     p = mcnemar(right, best_right)
     if len(own.classes) == 2:
         scores, best_scores = own.probabilities[:, 1], best.probabilities[:, 1]
-        return Pair(name, "auroc", delong(scores, best_scores, own.truth == 1, clusters), p)
+        return RunPair(name, "auroc", delong(scores, best_scores, own.truth == 1, clusters), p)
     gain = right.astype(np.float64) - best_right
 
     def mean_gain(counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -74,4 +74,4 @@ def _pair(name: str, own: Predictions, best: Predictions) -> Pair:
 
     estimate = bootstrap_all(mean_gain, clusters)["accuracy"]
     difference = Difference(estimate.value, estimate.low, estimate.high, math.nan)
-    return Pair(name, "accuracy", difference, p)
+    return RunPair(name, "accuracy", difference, p)

@@ -8,14 +8,14 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from fractura.atomic_write import make_folder, write_whole
 from fractura.datasets.report.page import plural, render
 from fractura.datasets.report.table import Table
 from fractura.evaluation.classification import THRESHOLD
-from fractura.evaluation.compare.columns import Cell, Comparison, comparison, title_of
-from fractura.evaluation.compare.figures import draw_comparison
-from fractura.evaluation.compare.gather import Run, task_of
-from fractura.evaluation.compare.pairs import Pair, pairs
-from fractura.imaging.save import make_folder, write_whole
+from fractura.evaluation.compare.charts import draw_comparison
+from fractura.evaluation.compare.columns import Comparison, ComparisonCell, comparison, title_of
+from fractura.evaluation.compare.gather import ComparedRun, task_of
+from fractura.evaluation.compare.pairs import RunPair, pairs
 
 _COST = (
     "started_from",
@@ -29,7 +29,7 @@ _COST = (
 )
 
 
-def write_comparison(runs: Sequence[Run], split: str, out: Path) -> Comparison:
+def write_comparison(runs: Sequence[ComparedRun], split: str, out: Path) -> Comparison:
     """Write ``comparison.html``, ``comparison.csv`` and ``comparison.md``.
 
     Args:
@@ -66,7 +66,7 @@ def write_comparison(runs: Sequence[Run], split: str, out: Path) -> Comparison:
     return table
 
 
-def values(runs: Sequence[Run], split: str) -> str:
+def values(runs: Sequence[ComparedRun], split: str) -> str:
     """Every figure of every run as CSV, unrounded; a value that is undefined is empty."""
     figures = list(dict.fromkeys(name for run in runs for name in run.split["figures"]))
     text = io.StringIO()
@@ -86,11 +86,11 @@ def values(runs: Sequence[Run], split: str) -> str:
     return text.getvalue()
 
 
-def _title(runs: Sequence[Run], split: str) -> str:
+def _title(runs: Sequence[ComparedRun], split: str) -> str:
     return f"{plural(len(runs), 'run')} of {task_of(runs[0])}, split “{split}”"
 
 
-def _about(runs: Sequence[Run]) -> str:
+def _about(runs: Sequence[ComparedRun]) -> str:
     first = runs[0].split
     held = plural(first["cases"], "case")
     if "fractured" in first:
@@ -102,7 +102,7 @@ def _about(runs: Sequence[Run]) -> str:
     )
 
 
-def _notes(runs: Sequence[Run]) -> list[str]:
+def _notes(runs: Sequence[ComparedRun]) -> list[str]:
     first = runs[0]
     notes = []
     if len(runs) > 1:
@@ -130,7 +130,7 @@ def _p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _pair_table(best: Run, tested: Sequence[Pair]) -> Table:
+def _pair_table(best: ComparedRun, tested: Sequence[RunPair]) -> Table:
     figure = title_of(tested[0].figure)
     head = ["run", f"difference in {figure}", "95 % interval", "McNemar's p"]
     rows = []
@@ -149,11 +149,11 @@ def _pair_table(best: Run, tested: Sequence[Pair]) -> Table:
     )
 
 
-def _by_class(runs: Sequence[Run]) -> Table | None:
+def _by_class(runs: Sequence[ComparedRun]) -> Table | None:
     if runs[0].scorecard["kind"] != "classification" or len(runs[0].classes) == 2:
         return None
 
-    def text(run: Run, name: str) -> float | None:
+    def text(run: ComparedRun, name: str) -> float | None:
         found = run.split["classes"].get(name, {}).get("sensitivity") or {}
         value = found.get("value")
         return None if value is None else round(value, 3)
@@ -166,7 +166,7 @@ def _by_class(runs: Sequence[Run]) -> Table | None:
     return Table("Sensitivity for each class", ("class", "n", *(r.name for r in runs)), rows)
 
 
-def _sources(runs: Sequence[Run]) -> Table:
+def _sources(runs: Sequence[ComparedRun]) -> Table:
     rows = tuple(
         (
             run.name,
@@ -185,10 +185,10 @@ def _sources(runs: Sequence[Run]) -> Table:
 
 
 def _markdown(
-    runs: Sequence[Run],
+    runs: Sequence[ComparedRun],
     split: str,
     table: Comparison,
-    tested: Sequence[Pair],
+    tested: Sequence[RunPair],
     notes: Sequence[str],
 ) -> str:
     rows = [[_cell(cell) for cell in row] for row in (*table.rows, *filter(None, [table.baseline]))]
@@ -201,7 +201,7 @@ def _markdown(
     return "\n\n".join(parts) + "\n"
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: ComparisonCell) -> str:
     text = f"**{cell.text}**" if cell.best else cell.text
     return f"{text} ({cell.interval})" if cell.interval else text
 

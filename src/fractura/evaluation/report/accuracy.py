@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fractura.evaluation.report.cells import (
-    Cell,
-    Grid,
+from fractura.evaluation.report.charts import (
+    draw_precision_recall,
+    draw_reliability,
+    draw_roc,
+    draw_scores,
+)
+from fractura.evaluation.report.section import Section, notes_of, there
+from fractura.evaluation.report.subject import Subject
+from fractura.evaluation.report.table_cells import (
+    TableCell,
+    TableGrid,
     capital,
     cell_of,
     count,
@@ -19,14 +27,6 @@ from fractura.evaluation.report.cells import (
     value_of,
     words,
 )
-from fractura.evaluation.report.plots import (
-    draw_precision_recall,
-    draw_reliability,
-    draw_roc,
-    draw_scores,
-)
-from fractura.evaluation.report.section import Section, notes_of, there
-from fractura.evaluation.report.subject import Subject
 
 _PERCENT = 100
 
@@ -57,7 +57,7 @@ def key_figures(subject: Subject) -> Section | None:
 def by_class(subject: Subject) -> Section | None:
     """Every class against the rest, and the confusion matrix of all of them."""
     split = subject.split
-    grids: list[Grid] = []
+    grids: list[TableGrid] = []
     if split.get("classes"):
         rows = []
         for name, found in split["classes"].items():
@@ -75,13 +75,13 @@ def confusion_grid(
     classes: Sequence[str],
     matrix: Sequence[Sequence[int]],
     called: Sequence[str] | None = None,
-) -> Grid:
+) -> TableGrid:
     """Rows are the truth, columns what was ``called``, else the classes; shades are shares."""
     rows = []
     for name, counts in zip(classes, matrix, strict=True):
         total = sum(counts)
         cells = [
-            Cell(
+            TableCell(
                 f"{one:,}",
                 one,
                 f"{_PERCENT * one / total:.1f} %" if total else "",
@@ -167,9 +167,9 @@ def operating_points(subject: Subject) -> Section | None:
     )
 
 
-def _threshold(value: float | None) -> Cell:
+def _threshold(value: float | None) -> TableCell:
     if value is not None and value > 1:
-        return Cell("above 1: nothing is called", value)
+        return TableCell("above 1: nothing is called", value)
     return count(value)
 
 
@@ -183,7 +183,7 @@ def calibration(subject: Subject) -> Section | None:
         (
             words(f"{one['low']:.3g} to {one['high']:.3g}"),
             count(one["n"]),
-            Cell("–") if one["mean"] is None else count(float(one["mean"])),
+            TableCell("–") if one["mean"] is None else count(float(one["mean"])),
             figure_cell(
                 {
                     "value": one["share"],
@@ -193,7 +193,7 @@ def calibration(subject: Subject) -> Section | None:
                 }
             )
             if one["n"]
-            else Cell("–"),
+            else TableCell("–"),
         )
         for one in bins
     ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fractura.evaluation.report.cells import (
+from fractura.evaluation.report.charts import draw_f1, draw_froc, draw_precision_recall
+from fractura.evaluation.report.section import Section, notes_of, there
+from fractura.evaluation.report.subject import Subject
+from fractura.evaluation.report.table_cells import (
     cell_of,
     count,
     cross_grid,
@@ -11,9 +14,6 @@ from fractura.evaluation.report.cells import (
     grid,
     words,
 )
-from fractura.evaluation.report.plots import draw_f1, draw_froc, draw_precision_recall
-from fractura.evaluation.report.section import Section, notes_of, there
-from fractura.evaluation.report.subject import Subject
 
 
 def detection(subject: Subject) -> Section | None:

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fractura.datasets.report.page import listed
-from fractura.evaluation.report import facts
+from fractura.evaluation.report import statements
 from fractura.evaluation.report.accuracy import operating_points
-from fractura.evaluation.report.cells import (
-    Grid,
+from fractura.evaluation.report.checklists import AUTHORS
+from fractura.evaluation.report.strata import baselines, subgroup_grid, worst_subgroups
+from fractura.evaluation.report.subject import Subject
+from fractura.evaluation.report.table_cells import (
+    TableGrid,
     capital,
     figures_grid,
     markdown,
     markdown_grid,
 )
-from fractura.evaluation.report.checklists import AUTHORS
-from fractura.evaluation.report.strata import baselines, subgroup_grid, worst_subgroups
-from fractura.evaluation.report.subject import Subject
 
 NOTICE = "For research and education; not a certified medical device."
 
@@ -39,11 +39,11 @@ def model_card(subject: Subject, missing: Sequence[str]) -> str:
         "## Details",
         _list(
             [
-                facts.model(subject),
-                facts.task(subject),
-                facts.training(subject),
-                facts.initial(subject),
-                facts.software(subject),
+                statements.model(subject),
+                statements.task(subject),
+                statements.training(subject),
+                statements.initial(subject),
+                statements.software(subject),
                 f"Date: {subject.scorecard['provenance'].get('date')}.",
             ]
         ),
@@ -58,17 +58,17 @@ def model_card(subject: Subject, missing: Sequence[str]) -> str:
         "## Data",
         _list(
             [
-                facts.data(subject),
-                facts.size(subject),
-                facts.prevalence(subject),
-                facts.missing(subject),
-                facts.composition(subject),
-                facts.disjoint(subject),
+                statements.data(subject),
+                statements.size(subject),
+                statements.prevalence(subject),
+                statements.missing(subject),
+                statements.composition(subject),
+                statements.disjoint(subject),
             ]
         ),
         f"- Training data, their source and licence: {AUTHORS}.",
         "## Figures",
-        f"On {markdown(subject.about)}. {markdown(facts.uncertainty(subject))}",
+        f"On {markdown(subject.about)}. {markdown(statements.uncertainty(subject))}",
         *_grids(subject, [figures_grid("Key figures", subject.split["figures"])]),
     ]
     points = operating_points(subject)
@@ -79,10 +79,14 @@ def model_card(subject: Subject, missing: Sequence[str]) -> str:
     groups = subgroup_grid(subject)
     worst = [markdown(one) for one in worst_subgroups(subject)]
     parts += _part("## Subgroups", [*worst, *_grids(subject, [groups] if groups else [])])
-    known = [facts.robustness(subject), facts.explanation(subject), facts.indeterminate(subject)]
+    known = [
+        statements.robustness(subject),
+        statements.explanation(subject),
+        statements.indeterminate(subject),
+    ]
     parts += _part("## Robustness and trust", [_list(known)] if any(known) else [])
     limits = [f"{subject.leak}."] if subject.leak else []
-    limits += facts.all_notes(subject)
+    limits += statements.all_notes(subject)
     limits += [f"Not measured: {listed(missing)}."] if missing else []
     parts += ["## Limits", _list([*limits, f"Known failures and risks: {AUTHORS}."])]
     parts += ["## Licence", f"Of the model: {AUTHORS}. Of the data: {AUTHORS}."]
@@ -103,7 +107,7 @@ def _leak(subject: Subject) -> list[str]:
     return [f"**{markdown(capital(subject.leak))}.**"] if subject.leak else []
 
 
-def _grids(subject: Subject, grids: Sequence[Grid]) -> list[str]:
+def _grids(subject: Subject, grids: Sequence[TableGrid]) -> list[str]:
     leak = f" ({markdown(subject.leak)})" if subject.leak else ""
     return [
         text
@@ -113,7 +117,7 @@ def _grids(subject: Subject, grids: Sequence[Grid]) -> list[str]:
     ]
 
 
-def _calibration(subject: Subject) -> list[Grid]:
+def _calibration(subject: Subject) -> list[TableGrid]:
     found = (subject.split.get("calibration") or {}).get("figures")
     return [figures_grid("Calibration", found)] if found else []
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fractura.evaluation.report.cells import capital, markdown, markdown_table
-from fractura.evaluation.report.checklist_items import CLAIM_2024, STARD_AI, Item
-from fractura.evaluation.report.facts import FACTS
+from fractura.evaluation.report.checklist_items import CLAIM_2024, STARD_AI, ChecklistItem
+from fractura.evaluation.report.statements import FACTS
 from fractura.evaluation.report.subject import Subject
+from fractura.evaluation.report.table_cells import capital, markdown, markdown_table
 
 AUTHORS = "to be filled by the authors"
 
@@ -41,7 +41,7 @@ def stard_ai(subject: Subject) -> str:
     )
 
 
-def _checklist(subject: Subject, name: str, source: str, items: Sequence[Item]) -> str:
+def _checklist(subject: Subject, name: str, source: str, items: Sequence[ChecklistItem]) -> str:
     rows = [(item.number, markdown(capital(item.topic)), _answer(subject, item)) for item in items]
     answered = sum(AUTHORS not in answer for _, _, answer in rows)
     begun = sum(AUTHORS in answer and answer != AUTHORS for _, _, answer in rows)
@@ -57,7 +57,7 @@ def _checklist(subject: Subject, name: str, source: str, items: Sequence[Item]) 
     return "\n\n".join(parts) + "\n"
 
 
-def _answer(subject: Subject, item: Item) -> str:
+def _answer(subject: Subject, item: ChecklistItem) -> str:
     fact = FACTS[item.fact](subject) if item.fact else None
     if not fact:
         return AUTHORS

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fractura.atomic_write import make_folder, write_whole
 from fractura.datasets.report.page import render
 from fractura.evaluation.report import accuracy, boxes, strata, stress, training
 from fractura.evaluation.report.card import model_card
-from fractura.evaluation.report.cells import Grid, grid, words
 from fractura.evaluation.report.checklists import claim_2024, stard_ai
 from fractura.evaluation.report.section import Section
 from fractura.evaluation.report.subject import Subject
-from fractura.imaging.save import make_folder, write_whole
+from fractura.evaluation.report.table_cells import TableGrid, grid, words
 
 PAGE = "report.html"
 _Build = Callable[[Subject], Section | None]
@@ -88,7 +88,7 @@ def sections_of(subject: Subject) -> tuple[list[Section], list[str]]:
     return found, [name for name, section in built.items() if section is None]
 
 
-def what_was_measured(subject: Subject) -> tuple[Grid, Grid]:
+def what_was_measured(subject: Subject) -> tuple[TableGrid, TableGrid]:
     """Of which model on what, and by what and when."""
     split, card = subject.split, subject.scorecard
     source: Mapping[str, Any] = card["provenance"]
@@ -127,7 +127,7 @@ _TITLES = {
 }
 
 
-def _pairs(title: str, values: Mapping[str, Any]) -> Grid:
+def _pairs(title: str, values: Mapping[str, Any]) -> TableGrid:
     rows = [
         (words(name.replace("_", " ")), words(_plain(value)))
         for name, value in values.items()

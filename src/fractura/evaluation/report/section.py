@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fractura.datasets.report.figures import Drawing
-from fractura.evaluation.report.cells import Grid
+from fractura.datasets.report.charts import Drawing
+from fractura.evaluation.report.table_cells import TableGrid
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Section:
 
     title: str
     text: tuple[str, ...] = ()
-    grids: tuple[Grid, ...] = ()
+    grids: tuple[TableGrid, ...] = ()
     drawings: tuple[Drawing, ...] = ()
     exhibits: tuple[Exhibit, ...] = ()
     notes: tuple[str, ...] = ()

@@ -8,8 +8,11 @@ from typing import Any
 
 from fractura.datasets.report.page import data_uri, plural
 from fractura.evaluation.report.accuracy import confusion_grid
-from fractura.evaluation.report.cells import (
-    Grid,
+from fractura.evaluation.report.charts import draw_forest, draw_risk_coverage
+from fractura.evaluation.report.section import Exhibit, Section, notes_of, there
+from fractura.evaluation.report.subject import Subject
+from fractura.evaluation.report.table_cells import (
+    TableGrid,
     capital,
     cell_of,
     count,
@@ -23,9 +26,6 @@ from fractura.evaluation.report.cells import (
     value_of,
     words,
 )
-from fractura.evaluation.report.plots import draw_forest, draw_risk_coverage
-from fractura.evaluation.report.section import Exhibit, Section, notes_of, there
-from fractura.evaluation.report.subject import Subject
 
 PICTURE_BYTES = 16_000_000
 """Pictures of a page together, as files; later ones are left out."""
@@ -132,7 +132,7 @@ def subgroups(subject: Subject) -> Section | None:
     )
 
 
-def subgroup_grid(subject: Subject) -> Grid | None:
+def subgroup_grid(subject: Subject) -> TableGrid | None:
     """A row for each subgroup."""
     found = subject.split.get("subgroups")
     if not found:

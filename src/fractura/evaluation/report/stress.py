@@ -8,9 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from fractura.datasets.report.page import plural
-from fractura.evaluation.report.cells import (
-    Cell,
-    Grid,
+from fractura.evaluation.report.charts import draw_corruptions
+from fractura.evaluation.report.section import Section, notes_of, there
+from fractura.evaluation.report.subject import Subject
+from fractura.evaluation.report.table_cells import (
+    TableCell,
+    TableGrid,
     cell_of,
     count,
     cross_grid,
@@ -20,9 +23,6 @@ from fractura.evaluation.report.cells import (
     value_of,
     words,
 )
-from fractura.evaluation.report.plots import draw_corruptions
-from fractura.evaluation.report.section import Section, notes_of, there
-from fractura.evaluation.report.subject import Subject
 
 
 def robustness(subject: Subject) -> Section | None:
@@ -63,9 +63,9 @@ def robustness(subject: Subject) -> Section | None:
 
 def _heat(
     steps: Sequence[Mapping[str, Any]], clean: float | None, summary: Mapping[str, Any]
-) -> Grid:
+) -> TableGrid:
     severities = sorted({one["severity"] for one in steps})
-    cells: dict[str, dict[int, Cell]] = defaultdict(dict)
+    cells: dict[str, dict[int, TableCell]] = defaultdict(dict)
     for one in steps:
         cell = cell_of(one["figures"], "auroc")
         if isinstance(cell.value, float) and clean is not None and clean > 0.5:
@@ -73,7 +73,7 @@ def _heat(
             cell = replace(cell, shade=shade)
         cells[str(one["name"])][one["severity"]] = cell
     rows = [
-        [words(name), *(by.get(one, Cell("–")) for one in severities)]
+        [words(name), *(by.get(one, TableCell("–")) for one in severities)]
         + ([cell_of(summary, name)] if summary else [])
         for name, by in cells.items()
     ]

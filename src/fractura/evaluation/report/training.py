@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fractura.datasets.report.figures import Drawing, drawing, short
-from fractura.evaluation.report.plots import COLOURS, STYLES
+from fractura.datasets.report.charts import Drawing, drawing, short
+from fractura.evaluation.report.charts import COLOURS, STYLES
 from fractura.evaluation.report.section import Section
 from fractura.evaluation.report.subject import Subject
 

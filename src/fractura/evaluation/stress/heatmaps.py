@@ -17,9 +17,9 @@ from fractura.evaluation.interval import estimate
 from fractura.evaluation.stress.reread import over, reread
 from fractura.findings import Reading
 from fractura.imaging.radiograph import Radiograph
+from fractura.progress import Progress
 from fractura.reading.model import model_path
 from fractura.reading.reader import Reader
-from fractura.reading.stream import Progress
 
 Floats = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def heatmaps(
         workers: threads.
         samples: bootstrap samples.
         seed: of the choice of radiographs and the bootstrap.
-        progress: see :data:`fractura.reading.stream.Progress`.
+        progress: see :data:`fractura.progress.Progress`.
 
     Returns:
         ``{"radiographs", "boxes", "figures", "randomised", "notes"}``.

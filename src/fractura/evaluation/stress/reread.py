@@ -16,7 +16,8 @@ from fractura.evaluation.stress.views import View, shown_truths
 from fractura.findings import Decision, Reading
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
-from fractura.reading.stream import Progress, map_in_order
+from fractura.parallel import map_in_order
+from fractura.progress import Progress
 
 Read = Callable[[Radiograph], Reading]
 """A reader's ``read`` with all findings."""
@@ -24,7 +25,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class StressedReading:
     """What a model said of one view.
 
     Attributes:
@@ -45,17 +46,17 @@ class Answer:
         return self.decision != "no fracture"
 
 
-def answer(radiograph: Radiograph, view: View, read: Read) -> Answer:
+def answer(radiograph: Radiograph, view: View, read: Read) -> StressedReading:
     """Read one view of a radiograph."""
     reading = read(replace(radiograph, pixels=view.pixels))
     found = reading.findings
     corners = np.array([one.box.as_list() for one in found], dtype=np.float64).reshape(-1, 4)
     scores = np.array([one.score for one in found], dtype=np.float64)
     order = np.argsort(-scores, kind="stable")
-    return Answer(reading.probability, reading.decision, corners[order], scores[order])
+    return StressedReading(reading.probability, reading.decision, corners[order], scores[order])
 
 
-def matched(said: Answer, truths: Boxes | None, view: View) -> Matches | None:
+def matched(said: StressedReading, truths: Boxes | None, view: View) -> Matches | None:
     """Boxes of a view matched to the true ones in it at an overlap of 0.5."""
     if truths is None:
         return None

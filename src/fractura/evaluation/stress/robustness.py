@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import Matches
 from fractura.evaluation.interval import estimate
-from fractura.evaluation.pool import Pool
+from fractura.evaluation.ranked_boxes import RankedBoxes
 from fractura.evaluation.ranking import Ranking
 from fractura.evaluation.stress.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from fractura.evaluation.stress.reread import (
@@ -24,7 +24,7 @@ from fractura.evaluation.stress.reread import (
 )
 from fractura.evaluation.stress.views import View, unmoved
 from fractura.imaging.radiograph import Radiograph
-from fractura.reading.stream import Progress
+from fractura.progress import Progress
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ class _State:
     probability: Floats
     flagged: NDArray[np.bool_]
     judged: NDArray[np.bool_]
-    pool: Pool | None
+    pool: RankedBoxes | None
 
 
 def robustness(
@@ -82,7 +82,7 @@ def robustness(
         workers: threads.
         samples: bootstrap samples.
         seed: of the corruptions, the choice of radiographs and the bootstrap.
-        progress: see :data:`fractura.reading.stream.Progress`.
+        progress: see :data:`fractura.progress.Progress`.
 
     Returns:
         ``{"cases", "clean": figures, "corruptions": [{"name", "severity", "figures"}], "summary":
@@ -151,7 +151,7 @@ def _state(seen: Sequence[_Seen], boxed: bool) -> _State:
         probability=np.array([one.probability for one in seen]),
         flagged=np.array([one.flagged for one in seen], dtype=bool),
         judged=np.array([one.judged for one in seen], dtype=bool),
-        pool=Pool.of({0.5: matches}) if boxed and matches else None,
+        pool=RankedBoxes.of({0.5: matches}) if boxed and matches else None,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fractura.imaging.phantom.geometry import (
     Array,
     Bone,
-    Grid,
+    PixelGrid,
     Point,
     mineral,
     patch,
@@ -71,7 +71,7 @@ class _Site(NamedTuple):
 
 
 def draw_fractures(
-    bones: tuple[Bone, ...], grid: Grid, kind: FractureKind, rng: np.random.Generator
+    bones: tuple[Bone, ...], grid: PixelGrid, kind: FractureKind, rng: np.random.Generator
 ) -> tuple[Fracture, ...]:
     """One fracture of the given kind, at times two in neighbouring bones, inside the field.
 
@@ -87,7 +87,7 @@ def draw_fractures(
             return seen
 
 
-def _choose(bones: tuple[Bone, ...], grid: Grid, rng: np.random.Generator) -> list[_Site]:
+def _choose(bones: tuple[Bone, ...], grid: PixelGrid, rng: np.random.Generator) -> list[_Site]:
     sites = _sites(bones, grid, rng)
     weights = np.array([site.weight for site in sites])
     first = sites[int(rng.choice(len(sites), p=weights / weights.sum()))]
@@ -104,7 +104,7 @@ def _choose(bones: tuple[Bone, ...], grid: Grid, rng: np.random.Generator) -> li
     return chosen
 
 
-def _sites(bones: tuple[Bone, ...], grid: Grid, rng: np.random.Generator) -> list[_Site]:
+def _sites(bones: tuple[Bone, ...], grid: PixelGrid, rng: np.random.Generator) -> list[_Site]:
     """Places well inside the field, or where there are none the one nearest to that."""
     sites: list[tuple[float, _Site]] = []
     border = 0.05 * max(grid.width, grid.height)
@@ -127,7 +127,7 @@ def _sites(bones: tuple[Bone, ...], grid: Grid, rng: np.random.Generator) -> lis
 
 
 def _draw(
-    bone: Bone, site: _Site, kind: FractureKind, grid: Grid, rng: np.random.Generator
+    bone: Bone, site: _Site, kind: FractureKind, grid: PixelGrid, rng: np.random.Generator
 ) -> Fracture:
     outer, _, _ = radius_at(bone, np.array([site.along], np.float32))
     radius = float(outer[0])
@@ -196,7 +196,7 @@ def _distance(line: Line, radius: float, along: Array, beside: Array) -> Array:
     return np.asarray((along - course) / np.sqrt(1 + steep * steep), np.float32)
 
 
-def whole_bone(grid: Grid, bone: Bone, texture: Array) -> tuple[NDArray[np.intp], Array]:
+def whole_bone(grid: PixelGrid, bone: Bone, texture: Array) -> tuple[NDArray[np.intp], Array]:
     """Flat pixel indices near the bone, and its mm of solid bone there."""
     index, along, beside = patch(grid, bone.head, bone.tail, bone.reach + abs(bone.bow) + 1)
     along, beside = straighten(bone, along, beside)
@@ -204,7 +204,7 @@ def whole_bone(grid: Grid, bone: Bone, texture: Array) -> tuple[NDArray[np.intp]
 
 
 def broken_bone(
-    grid: Grid, bone: Bone, fracture: Fracture, texture: Array
+    grid: PixelGrid, bone: Bone, fracture: Fracture, texture: Array
 ) -> tuple[NDArray[np.intp], Array, NDArray[np.bool_]]:
     """Flat pixel indices near the bone, its mm of solid bone there, and the fracture's mask."""
     moved = max(abs(fracture.shift[0]), abs(fracture.shift[1]))
@@ -234,7 +234,7 @@ def broken_bone(
     return index, total, masks
 
 
-def _shows(bone: Bone, fracture: Fracture, grid: Grid) -> bool:
+def _shows(bone: Bone, fracture: Fracture, grid: PixelGrid) -> bool:
     """Whether a pixel of its mask loses or gains a twentieth of the bone's thickness or more."""
     smooth = np.zeros((1, 1), np.float32)
     index, broken, mask = broken_bone(grid, bone, fracture, smooth)

@@ -19,7 +19,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Grid:
+class PixelGrid:
     """The detector: its shape in pixels and the pitch of its pixels in mm."""
 
     height: int
@@ -125,7 +125,7 @@ class Patch(NamedTuple):
     beside: Array
 
 
-def patch(grid: Grid, head: Point, tail: Point, reach: float) -> Patch:
+def patch(grid: PixelGrid, head: Point, tail: Point, reach: float) -> Patch:
     """Pixels within ``reach`` mm of the line from ``head`` to ``tail``."""
     a, b = grid.pixel(head), grid.pixel(tail)
     pad = reach / grid.pitch_mm + 1
@@ -207,7 +207,7 @@ def mineral(bone: Bone, along: Array, beside: Array, texture: Array) -> Array:
     return np.asarray(bone.depth * flat * solid, np.float32)
 
 
-def _squares(grid: Grid, flesh: Flesh, grown: float) -> tuple[NDArray[np.intp], Array, Array]:
+def _squares(grid: PixelGrid, flesh: Flesh, grown: float) -> tuple[NDArray[np.intp], Array, Array]:
     """Pixels inside a piece of soft tissue and the squared half thickness there (mm²).
 
     The second is that of the muscle in it, inside a rim of fat. ``grown`` widens all radii (mm)
@@ -226,7 +226,7 @@ def _squares(grid: Grid, flesh: Flesh, grown: float) -> tuple[NDArray[np.intp], 
 
 
 def flesh_thickness(
-    grid: Grid, pieces: tuple[Flesh, ...], grown: float = 0.0
+    grid: PixelGrid, pieces: tuple[Flesh, ...], grown: float = 0.0
 ) -> tuple[Array, Array]:
     """Millimetres of soft tissue (bone included) along each ray, and of the muscle in it.
 

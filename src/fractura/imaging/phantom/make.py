@@ -13,7 +13,7 @@ from fractura.findings import Box
 from fractura.imaging.phantom.anatomy import draw_anatomy
 from fractura.imaging.phantom.exposure import expose
 from fractura.imaging.phantom.fractures import KINDS, FractureKind, draw_fractures
-from fractura.imaging.phantom.geometry import Grid, place
+from fractura.imaging.phantom.geometry import PixelGrid, place
 from fractura.imaging.phantom.projection import Projection, project
 from fractura.imaging.radiograph import Radiograph
 
@@ -95,7 +95,7 @@ def draw_projection(
     height: int,
 ) -> tuple[str, Projection]:
     """The region and what the beam crosses, before any exposure."""
-    grid = Grid(height, width, body.uniform(0.62, 0.95) * 454 / max(height, width))
+    grid = PixelGrid(height, width, body.uniform(0.62, 0.95) * 454 / max(height, width))
     anatomy, centre = draw_anatomy(body)
     degrees = body.choice((0.0, 180.0), p=(0.75, 0.25)) + body.normal(0, 8)
     anatomy = place(anatomy, centre, degrees + (90 if width > height else 0))

@@ -12,7 +12,7 @@ from fractura.imaging.phantom.fractures import Fracture, FractureKind, broken_bo
 from fractura.imaging.phantom.geometry import (
     Anatomy,
     Array,
-    Grid,
+    PixelGrid,
     flesh_thickness,
 )
 
@@ -47,7 +47,7 @@ class Projection:
 
 
 def project(
-    grid: Grid, anatomy: Anatomy, fractures: tuple[Fracture, ...], rng: np.random.Generator
+    grid: PixelGrid, anatomy: Anatomy, fractures: tuple[Fracture, ...], rng: np.random.Generator
 ) -> Projection:
     """Add up all bones and soft tissue along parallel rays.
 
@@ -89,7 +89,7 @@ def _trabeculae(rng: np.random.Generator) -> Array:
     return np.asarray((pattern - pattern.mean()) / pattern.std(), np.float32)
 
 
-def _cast(grid: Grid, anatomy: Anatomy, rng: np.random.Generator) -> Array:
+def _cast(grid: PixelGrid, anatomy: Anatomy, rng: np.random.Generator) -> Array:
     """The plaster around the limb, mottled."""
     uneven = rng.standard_normal((grid.height // 3 + 1, grid.width // 3 + 1), dtype=np.float32)
     if not anatomy.cast:

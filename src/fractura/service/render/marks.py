@@ -13,7 +13,7 @@ from fractura.findings import Box, Decision, Reading
 
 if TYPE_CHECKING:
     from fractura.service.store.marks import Mark
-    from fractura.service.store.queue import Entry
+    from fractura.service.store.queue import QueueEntry
 
 SOURCE = "service"
 _ROUNDING = 0.01
@@ -22,7 +22,7 @@ _SAYS: Mapping[Decision, bool | None] = {"fracture": True, "no fracture": False,
 _LABELS: Mapping[bool | None, Label] = {True: "fracture", False: "no fracture", None: "unknown"}
 
 
-def marks_manifest(marked: Iterable[tuple[Entry, Sequence[Mark]]]) -> Iterator[str]:
+def marks_manifest(marked: Iterable[tuple[QueueEntry, Sequence[Mark]]]) -> Iterator[str]:
     """One line of JSON a marked image, as :func:`fractura.datasets.storage.read_manifest` reads.
 
     Of several readings of one image, by several models, the one that was marked last counts. Left
@@ -32,7 +32,7 @@ def marks_manifest(marked: Iterable[tuple[Entry, Sequence[Mark]]]) -> Iterator[s
     ``path`` is ``images/ab/abcd…`` by the image's SHA-256: where the service keeps it, below its
     data folder, as long as it keeps it.
     """
-    latest: dict[str, tuple[datetime, Entry, Sequence[Mark]]] = {}
+    latest: dict[str, tuple[datetime, QueueEntry, Sequence[Mark]]] = {}
     for entry, marks in marked:
         if not marks or entry.result is None or entry.frame is not None:
             continue

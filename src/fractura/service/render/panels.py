@@ -32,7 +32,7 @@ _FINE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class DrawnOutline:
     """A box on the radiograph, and what stands beside it."""
 
     box: Box
@@ -41,15 +41,15 @@ class Outline:
     dashed: bool = False
 
 
-def model_outline(box: Box, number: int, score: float, points: OperatingPoints) -> Outline:
+def model_outline(box: Box, number: int, score: float, points: OperatingPoints) -> DrawnOutline:
     """Of a finding: solid where its score reaches the high-specificity point."""
     solid = score >= points.high_specificity.box_score
-    return Outline(box, str(number), VERMILLION if solid else YELLOW, dashed=not solid)
+    return DrawnOutline(box, str(number), VERMILLION if solid else YELLOW, dashed=not solid)
 
 
-def drawn_outline(box: Box, name: str) -> Outline:
+def drawn_outline(box: Box, name: str) -> DrawnOutline:
     """Of a box that a person drew."""
-    return Outline(box, name, SKY_BLUE)
+    return DrawnOutline(box, name, SKY_BLUE)
 
 
 class Panels(Flowable):  # type: ignore[misc]
@@ -62,7 +62,7 @@ class Panels(Flowable):  # type: ignore[misc]
         self,
         pictures: Sequence[NDArray[np.uint8]],
         titles: Sequence[str],
-        outlines: Sequence[Outline],
+        outlines: Sequence[DrawnOutline],
         size: tuple[int, int],
         available: tuple[float, float],
     ) -> None:
@@ -106,7 +106,7 @@ class Panels(Flowable):  # type: ignore[misc]
         self._draw_names()
         canvas.restoreState()
 
-    def _draw_box(self, outline: Outline) -> None:
+    def _draw_box(self, outline: DrawnOutline) -> None:
         box, scale, canvas = outline.box, self._scale, self.canv
         left, bottom = box.x_min * scale - _HALO / 2, self._shown[1] - box.y_max * scale - _HALO / 2
         across, tall = box.width * scale + _HALO, box.height * scale + _HALO

@@ -13,8 +13,8 @@ from fractura.findings import Reading
 from fractura.imaging.enhance import enhance, resize
 from fractura.imaging.radiograph import Radiograph
 from fractura.imaging.save import to_8_bit
+from fractura.reading.annotated import picture_of
 from fractura.reading.calibration import OperatingPoints
-from fractura.reading.picture import picture_of
 
 THUMBNAIL_SIDE = 192
 _JPEG_QUALITY = 85

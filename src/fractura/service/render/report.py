@@ -32,7 +32,7 @@ from fractura.service.render.letters import (
     paragraph,
 )
 from fractura.service.render.panels import (
-    Outline,
+    DrawnOutline,
     Panels,
     ProbabilityScale,
     colour_of,
@@ -189,7 +189,7 @@ def _panels(
     )
 
 
-def _drawn(marks: Sequence[Mark]) -> list[Outline]:
+def _drawn(marks: Sequence[Mark]) -> list[DrawnOutline]:
     boxes = [mark.box for mark in marks if mark.box is not None]
     return [drawn_outline(box, _letter(number)) for number, box in enumerate(boxes)]
 

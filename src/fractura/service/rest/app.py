@@ -11,8 +11,8 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI
 
 from fractura import __version__
+from fractura.parallel import processors
 from fractura.reading.model import model_path
-from fractura.reading.stream import processors
 from fractura.service.process import Process, stop
 from fractura.service.rest import (
     deliveries,
@@ -29,7 +29,7 @@ from fractura.service.rest.observe import Observe
 from fractura.service.rest.page import page_files, page_router
 from fractura.service.rest.problems import Problem, add_handlers, declared
 from fractura.service.rest.security import Gate, SecureHeaders, content_security_policy
-from fractura.service.settings import Settings
+from fractura.service.settings import ServiceSettings
 
 GRACE_SECONDS = 10.0
 """What a stopping process gives a reading that runs."""
@@ -82,7 +82,7 @@ def make_app(process: Process) -> FastAPI:
     return app
 
 
-def _complete_description(app: FastAPI, settings: Settings) -> None:
+def _complete_description(app: FastAPI, settings: ServiceSettings) -> None:
     """Add to the OpenAPI document what FastAPI does not see: problems, tokens and limits."""
     original = app.openapi
 

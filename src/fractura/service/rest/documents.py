@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fractura.service.settings import ResultKind
-from fractura.service.store.queue import Entry, State
+from fractura.service.store.queue import QueueEntry, State
 
 ID = "^[0-9a-f]{32}$"
 Id = Annotated[str, Field(pattern=ID, examples=["5f0c6f0e7a3b4c0d9d3f8b1a2c4e6f80"])]
@@ -28,7 +28,7 @@ _READING = {
     "findings": [{"label": "fracture", "score": 0.84127, "box": [120.5, 44.0, 180.25, 90.5]}],
     "region": {"label": "hand", "probability": 0.99602},
     "warnings": [],
-    "milliseconds": {"decode": 2.1, "fit": 0.6, "network": 24.9, "boxes": 0.4},
+    "milliseconds": {"decode": 2.1, "preprocess": 0.6, "network": 24.9, "boxes": 0.4},
 }
 _ENTRY = {
     "id": "5f0c6f0e7a3b4c0d9d3f8b1a2c4e6f80",
@@ -258,7 +258,7 @@ class HealthDocument(BaseModel):
     status: Literal["ok"]
 
 
-def reading_document(entry: Entry) -> dict[str, Any]:
+def reading_document(entry: QueueEntry) -> dict[str, Any]:
     """A :class:`ReadingDocument` of an entry, as plain values."""
     return {
         "id": entry.id,

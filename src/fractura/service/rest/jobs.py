@@ -10,7 +10,7 @@ from starlette.responses import Response
 from fractura.service.rest.context import PathId, Reads, Shared, as_json
 from fractura.service.rest.documents import JobDocument, moment, reading_document
 from fractura.service.store.jobs import Job, JobItem, job
-from fractura.service.store.queue import Entry
+from fractura.service.store.queue import QueueEntry
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -31,7 +31,7 @@ def job_document(found: Job) -> dict[str, Any]:
     }
 
 
-def _item(item: JobItem, entry: Entry | None) -> dict[str, Any]:
+def _item(item: JobItem, entry: QueueEntry | None) -> dict[str, Any]:
     return {
         "name": item.name,
         "reading": entry and reading_document(entry),

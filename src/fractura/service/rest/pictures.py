@@ -29,7 +29,7 @@ from fractura.service.rest.problems import declared
 from fractura.service.settings import ResultKind
 from fractura.service.store.errors import ImageGoneError
 from fractura.service.store.marks import marks
-from fractura.service.store.queue import Entry, entry
+from fractura.service.store.queue import QueueEntry, entry
 
 router = APIRouter(prefix="/v1/readings/{id}", tags=["pictures"], responses=declared(409, 410))
 
@@ -44,7 +44,7 @@ def _gives(media_type: str, description: str) -> dict[str, Any]:
     }
 
 
-def _load(process: Process, id: str) -> tuple[Entry, bytes]:
+def _load(process: Process, id: str) -> tuple[QueueEntry, bytes]:
     """A reading that is done, and its image.
 
     Raises:
@@ -60,7 +60,7 @@ def _load(process: Process, id: str) -> tuple[Entry, bytes]:
     return found, process.store.images.get(found.sha256)
 
 
-def _of_this_model(process: Process, found: Entry) -> Reading:
+def _of_this_model(process: Process, found: QueueEntry) -> Reading:
     """The reading as it is kept.
 
     Raises:

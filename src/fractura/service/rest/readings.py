@@ -24,7 +24,7 @@ from fractura.service.rest.problems import declared, problem
 from fractura.service.rest.uploads import BODY, Upload, uploads
 from fractura.service.store.errors import ImageGoneError, StoreError
 from fractura.service.store.jobs import JobItem, open_job
-from fractura.service.store.queue import Entry, State, entries, entry, submit
+from fractura.service.store.queue import QueueEntry, State, entries, entry, submit
 
 router = APIRouter(prefix="/v1/readings", tags=["readings"])
 _LARGEST_FRAME = 2**31 - 1
@@ -91,7 +91,7 @@ async def send(
     return _answer_one(taken)
 
 
-def _take(process: Process, upload: Upload, frame: int | None, who: str) -> Entry:
+def _take(process: Process, upload: Upload, frame: int | None, who: str) -> QueueEntry:
     """Keep a file and ask for its reading."""
     upload.file.seek(0)
     data = upload.file.read()
@@ -129,7 +129,7 @@ def _answer_many(process: Process, items: list[_Taken], who: str) -> Response:
     return as_json(job_document(job), 202, Location=f"/v1/jobs/{job.id}")
 
 
-def _answer_one(taken: Entry) -> Response:
+def _answer_one(taken: QueueEntry) -> Response:
     if taken.state == "failed":
         error = taken.error or {}
         return problem(422, error.get("message", ""), error=error.get("type", ""), reading=taken.id)

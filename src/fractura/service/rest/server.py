@@ -15,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from fractura.errors import FracturaError
 from fractura.service.process import start
 from fractura.service.rest.app import GRACE_SECONDS, make_app
-from fractura.service.settings import Settings
+from fractura.service.settings import ServiceSettings
 
 _BACKLOG = 512
 _SECONDS_TO_START = 60
@@ -26,7 +26,7 @@ class AddressError(FracturaError):
     """The service cannot listen where it should."""
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(settings: ServiceSettings) -> socket.socket:
     """A socket at the address of the settings.
 
     Raises:
@@ -47,7 +47,7 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def serve(
-    settings: Settings, listening: socket.socket, workers: int, ready: Callable[[], None]
+    settings: ServiceSettings, listening: socket.socket, workers: int, ready: Callable[[], None]
 ) -> None:
     """Answer requests until SIGTERM or SIGINT; then finish what runs, or give it back.
 
@@ -86,13 +86,13 @@ def log_to_stderr() -> None:
         logging.getLogger(library).setLevel(logging.WARNING)
 
 
-def _application_of_worker(settings: Settings) -> FastAPI:
+def _application_of_worker(settings: ServiceSettings) -> FastAPI:
     log_to_stderr()
     return make_app(start(settings))
 
 
 def _configuration(
-    application: object, settings: Settings, *, factory: bool = False, workers: int = 1
+    application: object, settings: ServiceSettings, *, factory: bool = False, workers: int = 1
 ) -> Config:
     return Config(
         application,  # type: ignore[arg-type]

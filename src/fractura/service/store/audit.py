@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, insert, select
 
 from fractura.service.store import tables
-from fractura.service.store.open import Store, looking, writing
+from fractura.service.store.open import ServiceStore, looking, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class AuditLine:
 
 
 def audit(
-    store: Store,
+    store: ServiceStore,
     *,
     who: str,
     action: str,
@@ -63,7 +63,7 @@ def add_line(
     )
 
 
-def audit_lines(store: Store, since: datetime, limit: int) -> list[AuditLine]:
+def audit_lines(store: ServiceStore, since: datetime, limit: int) -> list[AuditLine]:
     """The first ``limit`` lines from ``since`` on, oldest first."""
     lines = tables.audit_lines
     query = select(lines).where(lines.c.at >= since).order_by(lines.c.id).limit(limit)

@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, select, text
 
 from fractura.service.settings import ResultKind
-from fractura.service.store.open import Store, insert_into, looking, writing
+from fractura.service.store.open import ServiceStore, insert_into, looking, writing
 from fractura.service.store.tables import deliveries, instances
 
 DeliveryState = Literal["waiting", "sent", "dead"]
@@ -67,7 +67,7 @@ def make_deliveries(connection: Connection, reading_id: str) -> None:
 
 
 def claim_deliveries(
-    store: Store,
+    store: ServiceStore,
     worker: str,
     lease_seconds: float,
     limit: int,
@@ -118,7 +118,7 @@ def claim_deliveries(
         return [Delivery(*row) for row in connection.execute(query)]
 
 
-def delivered(store: Store, delivery: Delivery) -> None:
+def delivered(store: ServiceStore, delivery: Delivery) -> None:
     """It has arrived."""
     with writing(store) as connection:
         connection.execute(
@@ -128,17 +128,17 @@ def delivered(store: Store, delivery: Delivery) -> None:
         )
 
 
-def postpone(store: Store, delivery: Delivery, error: str, next_try_at: datetime) -> None:
+def postpone(store: ServiceStore, delivery: Delivery, error: str, next_try_at: datetime) -> None:
     """It did not arrive and is to be tried again; nothing if another claimed it since."""
     _change(store, delivery, error=error, next_try_at=next_try_at)
 
 
-def bury(store: Store, delivery: Delivery, error: str) -> None:
+def bury(store: ServiceStore, delivery: Delivery, error: str) -> None:
     """It did not arrive and is not tried again by itself; nothing if another claimed it since."""
     _change(store, delivery, error=error, state="dead")
 
 
-def retry_dead(store: Store, destination: str | None = None) -> int:
+def retry_dead(store: ServiceStore, destination: str | None = None) -> int:
     """Let the dead letters, of one destination or all, wait again; return how many."""
     revive = (
         deliveries.update()
@@ -151,14 +151,14 @@ def retry_dead(store: Store, destination: str | None = None) -> int:
         return connection.execute(revive).rowcount
 
 
-def dead_letters(store: Store) -> list[Delivery]:
+def dead_letters(store: ServiceStore) -> list[Delivery]:
     """What did not arrive, oldest first."""
     query = _SELECTED.where(deliveries.c.state == "dead").order_by(deliveries.c.next_try_at)
     with looking(store) as connection:
         return [Delivery(*row) for row in connection.execute(query)]
 
 
-def deliveries_of(store: Store, reading_id: str) -> list[Delivery]:
+def deliveries_of(store: ServiceStore, reading_id: str) -> list[Delivery]:
     """All deliveries of a reading; none where the id is unknown."""
     query = _SELECTED.where(deliveries.c.reading_id == reading_id).order_by(
         deliveries.c.destination, deliveries.c.kind
@@ -167,7 +167,7 @@ def deliveries_of(store: Store, reading_id: str) -> list[Delivery]:
         return [Delivery(*row) for row in connection.execute(query)]
 
 
-def _change(store: Store, delivery: Delivery, **values: object) -> None:
+def _change(store: ServiceStore, delivery: Delivery, **values: object) -> None:
     """Change a delivery unless its lease ended; the count of attempts tells the leases apart."""
     with writing(store) as connection:
         connection.execute(

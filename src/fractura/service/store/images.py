@@ -14,7 +14,8 @@ from hashlib import sha256 as digest_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fractura.imaging.save import SaveError, make_folder, write_whole
+from fractura.atomic_write import make_folder, write_whole
+from fractura.errors import SaveError
 from fractura.service.store.errors import DiskFullError, ImageGoneError, StoreError
 
 if TYPE_CHECKING:

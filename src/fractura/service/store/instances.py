@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, Connection, select
 from fractura.service.settings import ResultKind
 from fractura.service.store.audit import add_line
 from fractura.service.store.deliveries import make_deliveries
-from fractura.service.store.open import Store, insert_into, looking, writing
+from fractura.service.store.open import ServiceStore, insert_into, looking, writing
 from fractura.service.store.queue import enqueue, hold_image, is_given_up
 from fractura.service.store.tables import instances, readings
 
 
 def accept_instance(
-    store: Store,
+    store: ServiceStore,
     *,
     sop_instance_uid: str,
     study_uid: str,
@@ -89,14 +89,16 @@ def accept_instance(
     return is_new
 
 
-def has_instance(store: Store, sop_instance_uid: str, model: str) -> bool:
+def has_instance(store: ServiceStore, sop_instance_uid: str, model: str) -> bool:
     """Whether the object was taken on for this model."""
     query = select(instances.c.model).where(*_is(sop_instance_uid, model))
     with looking(store) as connection:
         return connection.execute(query).first() is not None
 
 
-def is_instance_given_up(store: Store, sop_instance_uid: str, model: str, sha256: str) -> bool:
+def is_instance_given_up(
+    store: ServiceStore, sop_instance_uid: str, model: str, sha256: str
+) -> bool:
     """Whether the object, with just these bytes, was taken on and its reading given up."""
     with looking(store) as connection:
         return _is_given_up(connection, sop_instance_uid, model, sha256)

@@ -11,8 +11,8 @@ from uuid import uuid4
 from sqlalchemy import insert, select
 
 from fractura.service.store.errors import UnknownIdError
-from fractura.service.store.open import Store, looking, writing
-from fractura.service.store.queue import Entry, entries_of
+from fractura.service.store.open import ServiceStore, looking, writing
+from fractura.service.store.queue import QueueEntry, entries_of
 from fractura.service.store.tables import job_items, jobs, plain
 
 
@@ -38,7 +38,7 @@ class Job:
     who: str
     created_at: datetime
     items: tuple[JobItem, ...]
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, QueueEntry]
 
     @property
     def state(self) -> Literal["running", "done"]:
@@ -47,7 +47,7 @@ class Job:
         return "done" if ended else "running"
 
 
-def open_job(store: Store, items: Sequence[JobItem], who: str) -> Job:
+def open_job(store: ServiceStore, items: Sequence[JobItem], who: str) -> Job:
     """Keep a job of readings that were submitted."""
     id = uuid4().hex
     with writing(store) as connection:
@@ -70,7 +70,7 @@ def open_job(store: Store, items: Sequence[JobItem], who: str) -> Job:
     return job(store, id)
 
 
-def job(store: Store, id: str) -> Job:
+def job(store: ServiceStore, id: str) -> Job:
     """The job of an id.
 
     Raises:

@@ -16,8 +16,8 @@ from fractura.findings import Box
 from fractura.service.store import tables
 from fractura.service.store.audit import add_line
 from fractura.service.store.errors import UnknownIdError
-from fractura.service.store.open import Store, looking, writing
-from fractura.service.store.queue import Entry, entries_of, entry
+from fractura.service.store.open import ServiceStore, looking, writing
+from fractura.service.store.queue import QueueEntry, entries_of, entry
 
 MarkKind = Literal["agree", "disagree", "missed"]
 _PAGE = 500
@@ -37,7 +37,7 @@ class Mark:
 
 
 def add_mark(
-    store: Store, reading_id: str, *, kind: MarkKind, box: Box | None, note: str, who: str
+    store: ServiceStore, reading_id: str, *, kind: MarkKind, box: Box | None, note: str, who: str
 ) -> Mark:
     """Keep a mark.
 
@@ -62,7 +62,7 @@ def add_mark(
         return _mark(connection.execute(select(tables.marks).where(tables.marks.c.id == id)).one())
 
 
-def marks(store: Store, reading_id: str) -> list[Mark]:
+def marks(store: ServiceStore, reading_id: str) -> list[Mark]:
     """The marks on a reading, oldest first."""
     query = (
         select(tables.marks)
@@ -73,7 +73,7 @@ def marks(store: Store, reading_id: str) -> list[Mark]:
         return [_mark(row) for row in connection.execute(query)]
 
 
-def all_marks(store: Store) -> Iterator[tuple[Entry, list[Mark]]]:
+def all_marks(store: ServiceStore) -> Iterator[tuple[QueueEntry, list[Mark]]]:
     """Every marked reading with its marks, ordered by the readings' ids; read page by page."""
     after = ""
     while True:
@@ -99,7 +99,7 @@ def all_marks(store: Store) -> Iterator[tuple[Entry, list[Mark]]]:
         after = ids[-1]
 
 
-def delete_mark(store: Store, id: str) -> None:
+def delete_mark(store: ServiceStore, id: str) -> None:
     """Take a mark away.
 
     Raises:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from fractura.service.settings import Keeping, Limits, Settings
+from fractura.service.settings import Keeping, Limits, ServiceSettings
 from fractura.service.store.errors import DiskFullError, StoreError
 from fractura.service.store.images import Images, open_images
 
@@ -30,7 +30,7 @@ _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
 @dataclass(frozen=True)
-class Store:
+class ServiceStore:
     """All state of the service; threads share it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Store:
     turn: AbstractContextManager[object] = field(default_factory=nullcontext)
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: ServiceSettings) -> ServiceStore:
     """Open the store, make what is not there, and bring its tables up to date.
 
     Several processes may do so at once.
@@ -61,19 +61,19 @@ def open_store(settings: Settings) -> Store:
     images = open_images(settings.images, settings.data / "images")
     engine = _engine(settings.database or settings.data / "fractura.sqlite")
     turn = Lock() if engine.dialect.name == "sqlite" else nullcontext()
-    store = Store(engine, images, settings.limits, settings.keeping, turn)
+    store = ServiceStore(engine, images, settings.limits, settings.keeping, turn)
     with writing(store) as connection:
         _migrate(connection)
     return store
 
 
-def close_store(store: Store) -> None:
+def close_store(store: ServiceStore) -> None:
     """Close its connections."""
     store.engine.dispose()
 
 
 @contextmanager
-def writing(store: Store) -> Iterator[Connection]:
+def writing(store: ServiceStore) -> Iterator[Connection]:
     """A transaction that writes: committed at the end of the block, or undone with its error.
 
     On SQLite it holds the database's one write lock from its start.
@@ -88,7 +88,7 @@ def writing(store: Store) -> Iterator[Connection]:
 
 
 @contextmanager
-def looking(store: Store) -> Iterator[Connection]:
+def looking(store: ServiceStore) -> Iterator[Connection]:
     """A transaction that only reads.
 
     Raises:

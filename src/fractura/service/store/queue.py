@@ -19,7 +19,7 @@ from fractura.service.store.errors import (
     QueueFullError,
     UnknownIdError,
 )
-from fractura.service.store.open import Store, insert_into, looking, writing
+from fractura.service.store.open import ServiceStore, insert_into, looking, writing
 from fractura.service.store.tables import Moment, images, plain, readings
 
 State = Literal["queued", "running", "done", "failed"]
@@ -32,7 +32,7 @@ RETRY_AFTER = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueueEntry:
     """A reading that is wanted, in work or there.
 
     Attributes:
@@ -60,8 +60,8 @@ class Entry:
 
 
 def submit(
-    store: Store, *, sha256: str, frame: int | None, model: str, is_dicom: bool, who: str
-) -> tuple[Entry, bool]:
+    store: ServiceStore, *, sha256: str, frame: int | None, model: str, is_dicom: bool, who: str
+) -> tuple[QueueEntry, bool]:
     """Ask for a reading of an image that :meth:`Images.put` has just kept.
 
     Returns:
@@ -83,7 +83,7 @@ def submit(
     return submitted
 
 
-def hold_image(store: Store, connection: Connection, sha256: str) -> None:
+def hold_image(store: ServiceStore, connection: Connection, sha256: str) -> None:
     """Lock an image until the transaction ends and note that it is there and was used now."""
     now = datetime.now(UTC)
     connection.execute(
@@ -96,7 +96,7 @@ def hold_image(store: Store, connection: Connection, sha256: str) -> None:
 
 
 def enqueue(
-    store: Store,
+    store: ServiceStore,
     connection: Connection,
     *,
     sha256: str,
@@ -104,7 +104,7 @@ def enqueue(
     model: str,
     is_dicom: bool,
     who: str,
-) -> tuple[Entry, bool]:
+) -> tuple[QueueEntry, bool]:
     """:func:`submit` within a transaction that holds the image."""
     found = _find(connection, sha256, frame, model)
     if found and not is_given_up(found.error):
@@ -148,7 +148,7 @@ def is_given_up(error: dict[str, str] | None) -> bool:
     return error is not None and error["type"] == GIVEN_UP
 
 
-def claim(store: Store, worker: str, lease_seconds: float) -> Entry | None:
+def claim(store: ServiceStore, worker: str, lease_seconds: float) -> QueueEntry | None:
     """Take the oldest reading to do; it is this worker's until the lease ends.
 
     Those whose worker let the lease end are taken again, and failed after :data:`ATTEMPTS` times.
@@ -192,14 +192,14 @@ def claim(store: Store, worker: str, lease_seconds: float) -> Entry | None:
             add_line(connection, worker, "fail", row.sha256, row.model, detail=GIVEN_UP)
 
 
-def extend(store: Store, entry: Entry, worker: str, lease_seconds: float) -> bool:
+def extend(store: ServiceStore, entry: QueueEntry, worker: str, lease_seconds: float) -> bool:
     """Begin the lease anew. False if the entry is no longer this worker's."""
     due_at = datetime.now(UTC) + timedelta(seconds=lease_seconds)
     with writing(store) as connection:
         return _change(connection, entry, worker, due_at=due_at)
 
 
-def release(store: Store, entry: Entry, worker: str) -> None:
+def release(store: ServiceStore, entry: QueueEntry, worker: str) -> None:
     """Give back what was not read; the attempt does not count."""
     with writing(store) as connection:
         _change(
@@ -213,7 +213,7 @@ def release(store: Store, entry: Entry, worker: str) -> None:
         )
 
 
-def finish(store: Store, entry: Entry, worker: str, reading: Reading) -> bool:
+def finish(store: ServiceStore, entry: QueueEntry, worker: str, reading: Reading) -> bool:
     """Keep a reading, and make the deliveries of all instances that wait for it.
 
     Returns:
@@ -229,7 +229,9 @@ def finish(store: Store, entry: Entry, worker: str, reading: Reading) -> bool:
     return True
 
 
-def fail(store: Store, entry: Entry, worker: str, failure_type: str, message: str) -> bool:
+def fail(
+    store: ServiceStore, entry: QueueEntry, worker: str, failure_type: str, message: str
+) -> bool:
     """Keep that an image cannot be read, and why.
 
     Returns:
@@ -244,7 +246,7 @@ def fail(store: Store, entry: Entry, worker: str, failure_type: str, message: st
     return True
 
 
-def entry(store: Store, id: str) -> Entry:
+def entry(store: ServiceStore, id: str) -> QueueEntry:
     """The entry of an id.
 
     Raises:
@@ -254,7 +256,9 @@ def entry(store: Store, id: str) -> Entry:
         return _by_id(connection, id)
 
 
-def entries(store: Store, *, before: str | None, limit: int, state: State | None) -> list[Entry]:
+def entries(
+    store: ServiceStore, *, before: str | None, limit: int, state: State | None
+) -> list[QueueEntry]:
     """The ``limit`` newest, or the next older than the one with the id ``before``.
 
     Raises:
@@ -271,19 +275,19 @@ def entries(store: Store, *, before: str | None, limit: int, state: State | None
         return [_entry(row) for row in connection.execute(query)]
 
 
-def entries_of(connection: Connection, ids: Collection[str]) -> dict[str, Entry]:
+def entries_of(connection: Connection, ids: Collection[str]) -> dict[str, QueueEntry]:
     """The entries of many ids."""
     rows = connection.execute(_SELECTED.where(readings.c.id.in_(ids)))
     return {row.id: _entry(row) for row in rows}
 
 
-def find(store: Store, sha256: str, frame: int | None, model: str) -> Entry | None:
+def find(store: ServiceStore, sha256: str, frame: int | None, model: str) -> QueueEntry | None:
     """The entry of an image, frame and model."""
     with looking(store) as connection:
         return _find(connection, sha256, frame, model)
 
 
-def queue_length(store: Store) -> dict[State, int]:
+def queue_length(store: ServiceStore) -> dict[State, int]:
     """How many entries are in each state."""
     query = select(readings.c.state, func.count().label("number")).group_by(readings.c.state)
     with looking(store) as connection:
@@ -294,8 +298,8 @@ def queue_length(store: Store) -> dict[State, int]:
 _SELECTED = select(readings, images.c.kept).join(images)
 
 
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(
+def _entry(row: Row[Any]) -> QueueEntry:
+    return QueueEntry(
         id=row.id,
         sha256=row.sha256,
         frame=row.frame or None,
@@ -311,14 +315,14 @@ def _entry(row: Row[Any]) -> Entry:
     )
 
 
-def _by_id(connection: Connection, id: str) -> Entry:
+def _by_id(connection: Connection, id: str) -> QueueEntry:
     row = connection.execute(_SELECTED.where(readings.c.id == id)).first()
     if row is None:
         raise UnknownIdError("there is no reading with this id")
     return _entry(row)
 
 
-def _find(connection: Connection, sha256: str, frame: int | None, model: str) -> Entry | None:
+def _find(connection: Connection, sha256: str, frame: int | None, model: str) -> QueueEntry | None:
     row = connection.execute(
         _SELECTED.where(
             readings.c.sha256 == sha256,
@@ -329,19 +333,19 @@ def _find(connection: Connection, sha256: str, frame: int | None, model: str) ->
     return None if row is None else _entry(row)
 
 
-def _touch(connection: Connection, entry: Entry) -> None:
+def _touch(connection: Connection, entry: QueueEntry) -> None:
     """Lock the entry's image, as whoever changes its readings must before, and note its use."""
     connection.execute(
         images.update().where(images.c.sha256 == entry.sha256).values(used_at=datetime.now(UTC))
     )
 
 
-def _end(connection: Connection, entry: Entry, worker: str, **values: object) -> bool:
+def _end(connection: Connection, entry: QueueEntry, worker: str, **values: object) -> bool:
     now = datetime.now(UTC)
     return _change(connection, entry, worker, due_at=None, worker=None, finished_at=now, **values)
 
 
-def _change(connection: Connection, entry: Entry, holder: str, /, **values: object) -> bool:
+def _change(connection: Connection, entry: QueueEntry, holder: str, /, **values: object) -> bool:
     """Change an entry if it is still ``holder``'s; the count of attempts tells its leases apart."""
     changed = connection.execute(
         readings.update()

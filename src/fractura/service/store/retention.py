@@ -7,7 +7,7 @@ from itertools import islice
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
-from fractura.service.store.open import Store, insert_into, looking, writing
+from fractura.service.store.open import ServiceStore, insert_into, looking, writing
 from fractura.service.store.tables import deliveries, images, job_items, jobs, readings
 
 STRAY_AFTER = timedelta(hours=1)
@@ -16,7 +16,7 @@ STRAY_AFTER = timedelta(hours=1)
 _PAGE = 500
 
 
-def sweep(store: Store, now: datetime) -> int:
+def sweep(store: ServiceStore, now: datetime) -> int:
     """Delete the images that are older than ``keeping.image_hours`` and needed no more.
 
     Needed are those of which a reading is not finished or a delivery has not arrived, dead letters
@@ -38,7 +38,7 @@ def sweep(store: Store, now: datetime) -> int:
     return deleted
 
 
-def _adopt_strays(store: Store, before: datetime) -> None:
+def _adopt_strays(store: ServiceStore, before: datetime) -> None:
     """Enter in the table what was put but, because of a kill or a refusal, never submitted."""
     found = iter(store.images.put_before(before))
     while page := dict(islice(found, _PAGE)):
@@ -69,7 +69,7 @@ def _is_needless(old: datetime) -> ColumnElement[bool]:
     return and_(images.c.kept, images.c.used_at <= old, ~unfinished, ~undelivered)
 
 
-def _delete(store: Store, sha256: str, old: datetime) -> bool:
+def _delete(store: ServiceStore, sha256: str, old: datetime) -> bool:
     """Delete the file while its row is held, so that whoever submits it meanwhile waits."""
     with writing(store) as connection:
         connection.execute(
@@ -84,7 +84,7 @@ def _delete(store: Store, sha256: str, old: datetime) -> bool:
     return gone.rowcount == 1
 
 
-def _forget_names(store: Store, old: datetime) -> None:
+def _forget_names(store: ServiceStore, old: datetime) -> None:
     kept = exists().where(
         readings.c.id == job_items.c.reading_id,
         readings.c.sha256 == images.c.sha256,

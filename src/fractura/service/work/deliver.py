@@ -16,7 +16,7 @@ from fractura.dicom.results.common import ReadImage
 from fractura.errors import FracturaError, LoadError
 from fractura.findings import Reading
 from fractura.reading.reader import Reader
-from fractura.service.metrics import Metrics
+from fractura.service.prometheus import Metrics
 from fractura.service.render.dicom import image_as_read, result_of
 from fractura.service.settings import Destination, Node
 from fractura.service.store.deliveries import (
@@ -27,7 +27,7 @@ from fractura.service.store.deliveries import (
     postpone,
 )
 from fractura.service.store.errors import ImageGoneError
-from fractura.service.store.open import Store
+from fractura.service.store.open import ServiceStore
 from fractura.service.store.queue import entry as stored_entry
 from fractura.service.work.options import tls_files
 
@@ -46,7 +46,7 @@ LONGEST_WAIT = 3600.0
 class Courier:
     """What delivers to one destination, so that one that is down does not hold up the others."""
 
-    store: Store
+    store: ServiceStore
     reader: Reader
     metrics: Metrics
     worker: str

@@ -12,10 +12,10 @@ from fractura.errors import LoadError
 from fractura.findings import Reading
 from fractura.imaging.load import load_bytes
 from fractura.reading.reader import Reader
-from fractura.service.metrics import Metrics
+from fractura.service.prometheus import Metrics
 from fractura.service.store.errors import ImageGoneError, StoreError
-from fractura.service.store.open import Store
-from fractura.service.store.queue import Entry, claim, extend, fail, finish, release
+from fractura.service.store.open import ServiceStore
+from fractura.service.store.queue import QueueEntry, claim, extend, fail, finish, release
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ class Readers:
         work: set when something may have come into the queue.
     """
 
-    store: Store
+    store: ServiceStore
     reader: Reader
     metrics: Metrics
     worker: str
     answered: Callable[[str], None]
-    held: dict[str, Entry] = field(default_factory=dict)
+    held: dict[str, QueueEntry] = field(default_factory=dict)
     work: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,11 +73,11 @@ class Readers:
         for entry in self._all_held():
             release(self.store, entry, self.worker)
 
-    def _all_held(self) -> list[Entry]:
+    def _all_held(self) -> list[QueueEntry]:
         with self._lock:
             return list(self.held.values())
 
-    def _answer(self, entry: Entry) -> None:
+    def _answer(self, entry: QueueEntry) -> None:
         start = perf_counter()
         try:
             data = self.store.images.get(entry.sha256)
@@ -97,7 +97,7 @@ class Readers:
             self.metrics.reading_seconds.observe(perf_counter() - start)
             log.info("reading %s is done", entry.id)
 
-    def _fail(self, entry: Entry, error: Exception) -> None:
+    def _fail(self, entry: QueueEntry, error: Exception) -> None:
         kind = type(error).__name__
         if fail(self.store, entry, self.worker, kind, explain(error)):
             self.metrics.failures.labels(kind).inc()

@@ -11,11 +11,11 @@ from fractura.dicom.network.node import Outcome
 from fractura.dicom.network.received import Received
 from fractura.dicom.network.rules import Verdict, decide
 from fractura.errors import SeveralFramesError
-from fractura.service.metrics import Metrics
+from fractura.service.prometheus import Metrics
 from fractura.service.settings import Node, ResultKind
 from fractura.service.store.errors import DiskFullError, ImageGoneError, QueueFullError
 from fractura.service.store.instances import accept_instance, has_instance, is_instance_given_up
-from fractura.service.store.open import Store
+from fractura.service.store.open import ServiceStore
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Receiver:
         arrived: called when there is something new to read.
     """
 
-    store: Store
+    store: ServiceStore
     model: str
     node: Node
     metrics: Metrics

@@ -11,7 +11,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 from safetensors.torch import save
 
-from fractura.imaging.save import write_whole
+from fractura.atomic_write import write_whole
 from fractura.training.recipe import Recipe, recipe_yaml
 from fractura.training.run_folder import BEST, LAST, WEIGHTS
 

@@ -11,7 +11,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from fractura.imaging.save import write_whole
+from fractura.atomic_write import write_whole
 
 Row = dict[str, float]
 
@@ -58,7 +58,7 @@ class History(Callback):
             "seconds": round(self._seconds, 2),
             "images": self._images,
             "rate": rates[-1],
-            "backbone_rate": rates[0],
+            "backbone_lr": rates[0],
         }
         self.rows.append({**row, **kept})
         if trainer.is_global_zero:

@@ -11,7 +11,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from fractura.imaging.save import make_folder, write_whole
+from fractura.atomic_write import make_folder, write_whole
 from fractura.training.callbacks.history import History, Row
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ PANELS = (
             for name in ("accuracy", "balanced_accuracy", "auroc", "macro_f1", "ap50")
         ),
     ),
-    ("learning rate", ("rate", "backbone_rate")),
+    ("learning rate", ("rate", "backbone_lr")),
 )
 
 

@@ -1,7 +1,8 @@
 """Random variants of training images, in the order in which a radiograph comes to a network.
 
 Grey values change on the 8-bit image, as if in its file. Then come the steps of
-:func:`fractura.imaging.fit.fit`: percentile stretch and padding. Geometry is last, so padding
+:func:`fractura.imaging.preprocess.preprocess`: percentile stretch and padding. Geometry is last, so
+padding
 moves with the image and is zero, as in inference. With everything switched off, the result is
 what ``fit`` makes of the image.
 """
@@ -16,7 +17,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as transforms
 
-from fractura.imaging.fit import FitParameters, normalise
+from fractura.imaging.preprocess import PreprocessConfig, standardize
 from fractura.training.data.geometry import Scene, boxes, key_points, move, orient, place, scene
 from fractura.training.data.photometric import photometric
 from fractura.training.data.segments import Image, Outline
@@ -27,7 +28,7 @@ def augment(
     image: Image,
     outlines: Sequence[Outline],
     frame: tuple[int, int],
-    fit: FitParameters,
+    config: PreprocessConfig,
     settings: Augmentation,
     seed: int,
 ) -> tuple[Tensor, Tensor]:
@@ -45,7 +46,7 @@ def augment(
         float32 ``[1, H, W]``, and the boxes float32 ``[m, 4]`` of the fractures that stay visible.
     """
     random = np.random.default_rng(seed)
-    item = _prepared(image, outlines, frame, fit, settings, random)
+    item = _prepared(image, outlines, frame, config, settings, random)
     item = move(place(item, frame), item.size, frame, settings, random)
     return item.image.as_subclass(Tensor), boxes(item)
 
@@ -54,7 +55,7 @@ def mosaic(
     images: Sequence[Image],
     outlines: Sequence[Sequence[Outline]],
     frame: tuple[int, int],
-    fit: FitParameters,
+    config: PreprocessConfig,
     settings: Augmentation,
     seed: int,
 ) -> tuple[Tensor, Tensor]:
@@ -73,7 +74,7 @@ def mosaic(
     ]
     parts = []
     for image, marks, (top, left, height, width) in zip(images, outlines, quarters, strict=True):
-        item = _prepared(image, marks, frame, fit, settings, random)
+        item = _prepared(image, marks, frame, config, settings, random)
         parts.append(place(_shrunk(item, (height, width)), frame, top, left))
     whole = Scene(
         image=tv_tensors.Image(torch.stack([part.image for part in parts]).sum(0)),
@@ -88,12 +89,12 @@ def _prepared(
     image: Image,
     outlines: Sequence[Outline],
     frame: tuple[int, int],
-    fit: FitParameters,
+    config: PreprocessConfig,
     settings: Augmentation,
     random: np.random.Generator,
 ) -> Scene:
     changed = photometric(image, settings, random)
-    pixels = normalise(changed.astype(np.float32) / np.float32(255), fit)
+    pixels = standardize(changed.astype(np.float32) / np.float32(255), config)
     return orient(scene(pixels, outlines), frame, settings, random)
 
 

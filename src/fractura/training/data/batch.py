@@ -32,7 +32,7 @@ class Label:
     copies: int = 1
 
 
-class Item(NamedTuple):
+class TrainingItem(NamedTuple):
     """One image ``[1, H, W]``; the rest as in :class:`Batch`."""
 
     image: Tensor
@@ -47,7 +47,8 @@ class Batch(NamedTuple):
     """``B`` training images.
 
     Attributes:
-        images: float32 ``[B, 1, H, W]``, as :func:`fractura.imaging.fit.fit` makes them.
+        images: float32 ``[B, 1, H, W]``, as made by
+            :func:`fractura.imaging.preprocess.preprocess`.
         boxes: around the fractures, float32 ``[n, 4]`` an image (x_min, y_min, x_max, y_max), in
             pixels of the images.
         fractured: float32 ``[B]``: 1, 0, or nan where unknown.
@@ -70,7 +71,7 @@ def region_shares(regions: Sequence[str]) -> Tensor:
     return shares / shares.sum().clamp(min=1)
 
 
-def collate(items: Sequence[Item]) -> Batch:
+def collate(items: Sequence[TrainingItem]) -> Batch:
     """Stack images of one size; boxes stay one tensor an image."""
     return Batch(
         images=torch.stack([item.image for item in items]),

@@ -10,20 +10,20 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fractura.datasets.question import BOXES, FRACTURES
+from fractura.datasets.target import BOXES, FRACTURES
 from fractura.training.data.augment import augment, mosaic
-from fractura.training.data.batch import Item, Label, region_shares
+from fractura.training.data.batch import Label, TrainingItem, region_shares
 from fractura.training.data.paste import paste
-from fractura.training.data.plan import Draw, Plan
+from fractura.training.data.plan import Plan, SampleDraw
 from fractura.training.data.segments import Image, Outline
-from fractura.training.data.store import Store
+from fractura.training.data.store import ImageStore
 from fractura.training.recipe import Recipe
 
 
-class Epoch(Dataset[Item]):
-    """The training images of one epoch, by :class:`Draw`."""
+class Epoch(Dataset[TrainingItem]):
+    """The training images of one epoch, by :class:`SampleDraw`."""
 
-    def __init__(self, store: Store, plan: Plan, epoch: int, recipe: Recipe) -> None:
+    def __init__(self, store: ImageStore, plan: Plan, epoch: int, recipe: Recipe) -> None:
         self.store = store
         self.plan = plan
         self.epoch = epoch
@@ -34,13 +34,13 @@ class Epoch(Dataset[Item]):
             else []
         )
 
-    def __getitem__(self, draw: Draw) -> Item:
+    def __getitem__(self, draw: SampleDraw) -> TrainingItem:
         recipe, settings = self.recipe, self.recipe.augmentation
-        sequence = np.random.SeedSequence((recipe.loop.seed, self.epoch, draw.position))
+        sequence = np.random.SeedSequence((recipe.trainer.seed, self.epoch, draw.position))
         choices, pixels = sequence.spawn(2)
         random = np.random.default_rng(choices)
         seed = int(pixels.generate_state(1, np.uint64)[0])
-        frame, fit = recipe.data.frame, recipe.data.fit
+        frame, fit = recipe.data.frame, recipe.data.preprocess
         with_boxes = recipe.task in BOXES
         sample = self._sample(draw.sample)
         if with_boxes and self.donors and random.random() < settings.paste:
@@ -84,7 +84,7 @@ class _Sample(NamedTuple):
     marked: bool
 
 
-def _item(image: Tensor, boxes: Tensor, samples: Sequence[_Sample], task: str) -> Item:
+def _item(image: Tensor, boxes: Tensor, samples: Sequence[_Sample], task: str) -> TrainingItem:
     """One training image made of one sample, or of four."""
     label = samples[0].label
     fractured, target = label.fractured, label.target
@@ -95,7 +95,7 @@ def _item(image: Tensor, boxes: Tensor, samples: Sequence[_Sample], task: str) -
             target = int(fractured)
     regions = {region for one in samples for region in one.label.regions}
     weight = sum(one.label.weight for one in samples) / len(samples)
-    return Item(image, boxes, fractured, target, region_shares(tuple(regions)), weight)
+    return TrainingItem(image, boxes, fractured, target, region_shares(tuple(regions)), weight)
 
 
 def _any(labels: Sequence[float]) -> float:

@@ -64,9 +64,9 @@ def orient(
     turns += (height - width) * (frame[0] - frame[1]) < 0
     if turns % 4:
         item = _turn(item, turns)
-    if random.random() < settings.mirror:
+    if random.random() < settings.horizontal_flip:
         item = _flip(item, transforms.horizontal_flip)
-    if random.random() < settings.upside_down:
+    if random.random() < settings.vertical_flip:
         item = _flip(item, transforms.vertical_flip)
     return item
 

@@ -14,24 +14,24 @@ from torch.utils.data import DataLoader, Dataset
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError, LoadError
-from fractura.imaging.fit import FitParameters, fit
 from fractura.imaging.load import load
-from fractura.training.data.batch import Item, collate
+from fractura.imaging.preprocess import PreprocessConfig, preprocess
+from fractura.training.data.batch import TrainingItem, collate
 from fractura.training.data.epoch import Epoch
 from fractura.training.data.plan import Plan
-from fractura.training.data.store import Store
+from fractura.training.data.store import ImageStore
 from fractura.training.recipe import Recipe
 
 
 def training_loader(
-    store: Store,
+    store: ImageStore,
     plan: Plan,
     epoch: int,
     recipe: Recipe,
     workers: int,
     rank: int = 0,
     world: int = 1,
-) -> DataLoader[Item]:
+) -> DataLoader[TrainingItem]:
     """The :class:`~fractura.training.data.batch.Batch`es of one epoch, for one process.
 
     What comes out does not depend on ``workers``, and no global random state is used. Where the
@@ -41,7 +41,7 @@ def training_loader(
         store: the images.
         plan: which of them, in which order.
         epoch: counted from 0.
-        recipe: frame, fit, augmentation and task.
+        recipe: frame, preprocess, augmentation and task.
         workers: processes that augment; 0 does it in this one.
         rank, world: number of this process, and how many train together.
 
@@ -66,7 +66,7 @@ def parts_of(batches: Sequence[Sequence[Any]], rank: int, world: int) -> list[Se
     if len(batches[0]) < world:
         raise FracturaError(
             f"a batch of {len(batches[0])} cannot be shared by {world} processes; take fewer"
-            " processes or a larger loop.batch"
+            " processes or a larger trainer.batch_size"
         )
     return [batch[rank::world] for batch in batches]
 
@@ -87,21 +87,21 @@ class Whole(NamedTuple):
     scale: tuple[float, float]
 
 
-def read_whole(record: Record, parameters: FitParameters, index: int = 0) -> Whole:
-    """Load and fit one record.
+def read_whole(record: Record, parameters: PreprocessConfig, index: int = 0) -> Whole:
+    """Load and preprocess one record.
 
     Raises:
         LoadError: the file cannot be read.
     """
-    image, placement = fit(load(record.path).pixels, parameters)
+    image, placement = preprocess(load(record.path).pixels, parameters)
     scale = (placement.scale_x, placement.scale_y)
     boxes = np.array([mark.box.as_list() for mark in record.fractures], dtype=np.float32)
     boxes = boxes.reshape(-1, 4) * np.array(scale * 2, dtype=np.float32)
     return Whole(index, torch.from_numpy(image), boxes, scale)
 
 
-def load_wholes(records: Sequence[Record], parameters: FitParameters) -> list[Whole]:
-    """Load and fit a few records in this process.
+def load_wholes(records: Sequence[Record], parameters: PreprocessConfig) -> list[Whole]:
+    """Load and preprocess a few records in this process.
 
     Raises:
         LoadError: a file cannot be read.
@@ -111,7 +111,7 @@ def load_wholes(records: Sequence[Record], parameters: FitParameters) -> list[Wh
 
 def whole_loader(
     records: Sequence[Record],
-    parameters: FitParameters,
+    parameters: PreprocessConfig,
     workers: int,
     rank: int = 0,
     world: int = 1,
@@ -141,7 +141,7 @@ class _WholeLoader(DataLoader[Any]):
 
 
 class _Wholes(Dataset[Any]):
-    def __init__(self, records: tuple[Record, ...], parameters: FitParameters) -> None:
+    def __init__(self, records: tuple[Record, ...], parameters: PreprocessConfig) -> None:
         self.records = records
         self.parameters = parameters
 

@@ -16,7 +16,7 @@ def photometric(image: Image, settings: Augmentation, random: np.random.Generato
 
     In this order: local equalisation, gamma and contrast, blur, noise, JPEG, inversion, and one
     rectangle painted over. Everything comes before the percentile stretch of
-    :func:`fractura.imaging.fit.normalise`, as it would in a file.
+    :func:`fractura.imaging.preprocess.standardize`, as it would in a file.
     """
     if random.random() < settings.clahe:
         limit = float(random.uniform(1, 4))
@@ -34,7 +34,7 @@ def photometric(image: Image, settings: Augmentation, random: np.random.Generato
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
     if random.random() < settings.invert:
         image = 255 - image
-    if random.random() < settings.erase:
+    if random.random() < settings.random_erasing:
         image = erase(image, random)
     return image
 

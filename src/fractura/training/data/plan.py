@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
 from fractura.training.data.batch import Label
-from fractura.training.data.store import Store
+from fractura.training.data.store import ImageStore
 from fractura.training.recipe import Recipe
 
 Indices = NDArray[np.int64]
 
 
-class Draw(NamedTuple):
+class SampleDraw(NamedTuple):
     """A sample of the store, and its place in the epoch."""
 
     sample: int
@@ -30,7 +30,7 @@ class Plan:
     ``r`` takes ``batch[r::world]`` of each batch.
     """
 
-    def __init__(self, labels: Sequence[Label], store: Store, recipe: Recipe) -> None:
+    def __init__(self, labels: Sequence[Label], store: ImageStore, recipe: Recipe) -> None:
         """Plan over the samples of a store.
 
         Args:
@@ -49,8 +49,8 @@ class Plan:
         ]
         self.labels = (*labels, *phantoms)
         self.data = recipe.data
-        self.batch = recipe.loop.batch
-        self.seed = recipe.loop.seed
+        self.batch = recipe.trainer.batch_size
+        self.seed = recipe.trainer.seed
         self._fractured = np.array([label.fractured for label in self.labels], dtype=np.float64)
         self._targets = np.array([label.target for label in self.labels], dtype=np.int64)
         copies = np.array([label.copies for label in labels], dtype=np.int64)
@@ -59,7 +59,7 @@ class Plan:
         if not len(self._shown) and not len(self._phantoms):
             raise FracturaError("there is no radiograph to train on")
 
-    def epoch(self, number: int) -> list[list[Draw]]:
+    def epoch(self, number: int) -> list[list[SampleDraw]]:
         """The batches of an epoch, counted from 0.
 
         All are full: what is over is left out, images without a fracture first. An epoch of less
@@ -71,7 +71,7 @@ class Plan:
             chosen = self._balanced(chosen, random)
         phantoms = random.permutation(self._phantoms)[: self.data.phantoms]
         order = self._whole_batches(random.permutation(np.concatenate([chosen, phantoms])))
-        draws = [Draw(int(sample), position) for position, sample in enumerate(order)]
+        draws = [SampleDraw(int(sample), position) for position, sample in enumerate(order)]
         return [draws[start : start + self.batch] for start in range(0, len(draws), self.batch)]
 
     def _natural(self, random: np.random.Generator) -> Indices:

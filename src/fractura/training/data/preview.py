@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fractura.imaging.fit import FitParameters
+from fractura.imaging.preprocess import PreprocessConfig
 from fractura.training.data.epoch import Epoch
-from fractura.training.data.plan import Draw, Plan
-from fractura.training.data.store import Store
+from fractura.training.data.plan import Plan, SampleDraw
+from fractura.training.data.store import ImageStore
 from fractura.training.recipe import Augmentation, Recipe
 
 VARIANTS = 5
@@ -25,7 +25,7 @@ Picture = NDArray[np.uint8]
 
 NOTHING = Augmentation(
     rotation=0,
-    mirror=0,
+    horizontal_flip=0,
     scale=(1, 1),
     translation=0,
     gamma=(1, 1),
@@ -36,7 +36,7 @@ NOTHING = Augmentation(
 """Every augmentation switched off."""
 
 
-def preview(store: Store, plan: Plan, recipe: Recipe, samples: Sequence[int]) -> Picture:
+def preview(store: ImageStore, plan: Plan, recipe: Recipe, samples: Sequence[int]) -> Picture:
     """One row for each sample: as it is, then variants that training would see.
 
     The variants come from the very pipeline that trains, with the boxes of the fractures that
@@ -45,7 +45,7 @@ def preview(store: Store, plan: Plan, recipe: Recipe, samples: Sequence[int]) ->
     Args:
         store: the images.
         plan: their labels.
-        recipe: frame, fit, augmentation and task.
+        recipe: frame, config, augmentation and task.
         samples: indices in the store.
 
     Returns:
@@ -55,15 +55,15 @@ def preview(store: Store, plan: Plan, recipe: Recipe, samples: Sequence[int]) ->
     epochs = [Epoch(store, plan, 0, plain)]
     epochs += [Epoch(store, plan, number, recipe) for number in range(VARIANTS)]
     rows = [
-        np.concatenate([_panel(epoch, Draw(sample, position)) for epoch in epochs], axis=1)
+        np.concatenate([_panel(epoch, SampleDraw(sample, position)) for epoch in epochs], axis=1)
         for position, sample in enumerate(samples)
     ]
     return np.concatenate(rows)
 
 
-def _panel(epoch: Epoch, draw: Draw) -> Picture:
+def _panel(epoch: Epoch, draw: SampleDraw) -> Picture:
     item = epoch[draw]
-    shades = denormalised(item.image[0].numpy(), epoch.recipe.data.fit)
+    shades = denormalised(item.image[0].numpy(), epoch.recipe.data.preprocess)
     height, width = shades.shape
     scale = min(1.0, LARGEST / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -74,6 +74,7 @@ def _panel(epoch: Epoch, draw: Draw) -> Picture:
     return np.pad(picture, ((0, GAP), (0, GAP), (0, 0)), constant_values=255)
 
 
-def denormalised(pixels: NDArray[np.float32], fit: FitParameters) -> Picture:
+def denormalised(pixels: NDArray[np.float32], config: PreprocessConfig) -> Picture:
     """A network's input ``[H, W]`` as grey values; its padding is the grey of the mean."""
-    return np.asarray(np.rint(np.clip(pixels * fit.std + fit.mean, 0, 1) * 255), dtype=np.uint8)
+    shades = np.clip(pixels * config.std + config.mean, 0, 1)
+    return np.asarray(np.rint(shades * 255), dtype=np.uint8)

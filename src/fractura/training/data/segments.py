@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from fractura.imaging.save import write_whole
+from fractura.atomic_write import write_whole
 
 Image = NDArray[np.uint8]
 Outline = NDArray[np.float32]
@@ -31,7 +31,7 @@ class Resized:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class SegmentPlace:
     """In which file an image lies; height and width of it and of its source; its outlines."""
 
     file: Path
@@ -56,7 +56,7 @@ def write_segment(folder: Path, images: Mapping[str, Resized]) -> None:
     write_whole(folder / f"{secrets.token_hex(8)}.safetensors", content)
 
 
-def read_segments(folder: Path) -> dict[str, Place]:
+def read_segments(folder: Path) -> dict[str, SegmentPlace]:
     """Where every image of the folder lies, by key; damaged files are passed over."""
     places = {}
     for path in sorted(folder.glob("*.safetensors")):
@@ -68,11 +68,11 @@ def read_segments(folder: Path) -> dict[str, Place]:
         for key, text in facts.items():
             size, source, outlines = json.loads(text)
             arrays = tuple(np.array(outline, dtype=np.float32) for outline in outlines)
-            places[key] = Place(path, tuple(size), tuple(source), arrays)
+            places[key] = SegmentPlace(path, tuple(size), tuple(source), arrays)
     return places
 
 
-def remove_damaged(folder: Path, places: Mapping[str, Place]) -> None:
+def remove_damaged(folder: Path, places: Mapping[str, SegmentPlace]) -> None:
     """Remove what a killed process left, and files without any of the places."""
     good = {place.file for place in places.values()}
     for path in (*folder.glob("*.safetensors"), *folder.glob(".*.part")):
@@ -89,7 +89,7 @@ class Files:
     def __reduce__(self) -> tuple[type[Files], tuple[()]]:
         return Files, ()
 
-    def image(self, place: Place, key: str) -> Image:
+    def image(self, place: SegmentPlace, key: str) -> Image:
         """A copy of the image, uint8 ``[h, w]``."""
         if place.file not in self._maps:
             self._maps[place.file] = safe_open(place.file, "np")

@@ -22,19 +22,19 @@ from rich.console import Console
 from rich.progress import Progress
 
 import fractura
+from fractura.atomic_write import make_folder
 from fractura.datasets.record import Annotation, Record
 from fractura.errors import FracturaError, InUseError
-from fractura.imaging.exclusive import locked
-from fractura.imaging.fit import resize
 from fractura.imaging.load import load
 from fractura.imaging.phantom import make_phantom
-from fractura.imaging.save import make_folder
+from fractura.imaging.preprocess import resize_long_side
+from fractura.locking import locked
 from fractura.training.data.segments import (
     Files,
     Image,
     Outline,
-    Place,
     Resized,
+    SegmentPlace,
     read_segments,
     remove_damaged,
     write_segment,
@@ -51,7 +51,7 @@ PHANTOM_POOL = 4
 Job = Callable[[], Resized]
 
 
-class Store:
+class ImageStore:
     """Images and outlines by index: the readable records in their order, then the phantoms.
 
     Attributes:
@@ -63,7 +63,7 @@ class Store:
         self,
         records: Sequence[Record],
         keys: Sequence[str],
-        places: Mapping[str, Place],
+        places: Mapping[str, SegmentPlace],
         unreadable: Mapping[str, str],
     ) -> None:
         self.records = tuple(records)
@@ -89,7 +89,7 @@ class Store:
         return tuple(_corners(mark) * scale for mark in self.records[index].fractures)
 
 
-def open_store(records: Sequence[Record], data: Data, folder: Path, workers: int) -> Store:
+def open_store(records: Sequence[Record], data: Data, folder: Path, workers: int) -> ImageStore:
     """Decode and resize what the folder does not hold yet.
 
     Another process that fills the folder is waited for. A killed run loses the last few hundred
@@ -129,7 +129,7 @@ def open_store(records: Sequence[Record], data: Data, folder: Path, workers: int
         reasons = next(iter(unreadable.values()), "the manifest is empty")
         raise FracturaError(f"none of {len(records):,} radiographs can be read: {reasons}")
     found = [*(keys[record.id] for record in readable), *phantom_keys]
-    return Store(readable, found, read_segments(folder), unreadable)
+    return ImageStore(readable, found, read_segments(folder), unreadable)
 
 
 def _fill(folder: Path, jobs: Mapping[str, Job], workers: int) -> dict[str, str]:
@@ -189,7 +189,7 @@ def _maker(number: int, side: int) -> Job:
 
 
 def _resized(pixels: NDArray[np.float32], side: int) -> Resized:
-    image = np.rint(resize(pixels, side) * 255).astype(np.uint8)
+    image = np.rint(resize_long_side(pixels, side) * 255).astype(np.uint8)
     return Resized(image, (pixels.shape[0], pixels.shape[1]))
 
 

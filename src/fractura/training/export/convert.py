@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from fractura.imaging.fit import FitParameters
+from fractura.imaging.preprocess import PreprocessConfig
 from fractura.models.network import NetworkOutput, fold_batch_norm
 from fractura.reading.model import ModelDescription
 from fractura.reading.runtime import INPUT, METADATA_KEY
@@ -23,22 +23,23 @@ CLASSIFICATION = ["logits", "embedding"]
 DETECTION = ["boxes", "scores"]
 
 
-def export_onnx(network: nn.Module, fit: FitParameters, out: Path) -> None:
+def export_onnx(network: nn.Module, config: PreprocessConfig, out: Path) -> None:
     """Write a multi-task network, batch norm folded, with dynamic batch, height and width."""
     network = deepcopy(network).eval()
     fold_batch_norm(network)
-    example = torch.zeros(2, 1, 4 * fit.multiple, 3 * fit.multiple)
-    dynamic = {0: Dim("batch"), 2: fit.multiple * Dim("rows"), 3: fit.multiple * Dim("columns")}
+    example = torch.zeros(2, 1, 4 * config.multiple, 3 * config.multiple)
+    rows, columns = config.multiple * Dim("rows"), config.multiple * Dim("columns")
+    dynamic = {0: Dim("batch"), 2: rows, 3: columns}
     _export(network, example, list(NetworkOutput._fields), out, dynamic)
 
 
-def export_classifier(network: nn.Module, fit: FitParameters, out: Path) -> None:
+def export_classifier(network: nn.Module, config: PreprocessConfig, out: Path) -> None:
     """Write a classifier with dynamic batch, at the fixed square size.
 
     The older, tracing exporter takes over where the newer one refuses an architecture.
     """
     network = deepcopy(network).eval()
-    example = torch.zeros(2, 1, fit.long_side, fit.long_side)
+    example = torch.zeros(2, 1, config.long_side, config.long_side)
     try:
         _export(network, example, CLASSIFICATION, out, {0: Dim("batch")})
     except torch.onnx.OnnxExporterError:
@@ -46,9 +47,9 @@ def export_classifier(network: nn.Module, fit: FitParameters, out: Path) -> None
         _trace(network, example, CLASSIFICATION, out, dynamic_axes=batch)
 
 
-def export_detector(network: nn.Module, fit: FitParameters, out: Path) -> None:
+def export_detector(network: nn.Module, config: PreprocessConfig, out: Path) -> None:
     """Write a detector for one image at the fixed square size; boxes come after suppression."""
-    example = torch.zeros(1, 1, fit.long_side, fit.long_side)
+    example = torch.zeros(1, 1, config.long_side, config.long_side)
     _trace(_OneImage(deepcopy(network).eval()), example, DETECTION, out)
 
 

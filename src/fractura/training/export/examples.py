@@ -10,8 +10,8 @@ from fractura.datasets.storage import read_manifest
 from fractura.errors import FracturaError, LoadError
 from fractura.training.data.loader import read_whole
 from fractura.training.export.measure import Example
-from fractura.training.figures import true_classes
 from fractura.training.run_folder import Run
+from fractura.training.validation_metrics import true_classes
 
 
 class Validation:
@@ -42,7 +42,7 @@ class Validation:
         records = [known[name] for name in run.split["valid"]]
         step = 1 if limit is None else max(1, len(records) // limit)
         self._records: Sequence[Record] = records[::step][:limit]
-        self._fit = run.recipe.data.fit
+        self._fit = run.recipe.data.preprocess
         self._truths = true_classes(self._records, run.recipe.task, run.classes)
 
     def __iter__(self) -> Iterator[Example]:

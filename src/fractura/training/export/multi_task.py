@@ -11,23 +11,23 @@ import torch
 from onnx.numpy_helper import to_array
 from torch import Tensor
 
-from fractura.models.magnifier import MagnifiedNetwork
 from fractura.models.network import FractureNetwork, fold_batch_norm
+from fractura.models.two_stage import TwoStageNetwork
 from fractura.training.export.half import SUFFIX
 
 
 def network_from_onnx(
     path: Path,
     channels: int,
-    both_ways: bool = True,
-    sizes: Sequence[float] = (),
-    shares: Sequence[float] = (0.4,),
-) -> FractureNetwork | MagnifiedNetwork:
+    mirror_tta: bool = True,
+    base_scales: Sequence[float] = (),
+    crop_fill: Sequence[float] = (0.4,),
+) -> FractureNetwork | TwoStageNetwork:
     """The torch network of an exported file: the way back, to compare or to train on.
 
     Args:
         path: of the file.
-        channels, both_ways, sizes, shares: as in its recipe.
+        channels, mirror_tta, base_scales, crop_fill: as in its recipe.
     """
     model = onnx.load(path)
     stored = {
@@ -35,8 +35,8 @@ def network_from_onnx(
         for item in model.graph.initializer
     }
     members = {name.split(".")[1] for name in stored if name.startswith("first.")}
-    network: FractureNetwork | MagnifiedNetwork = (
-        MagnifiedNetwork(channels, len(members), both_ways, sizes, shares)
+    network: FractureNetwork | TwoStageNetwork = (
+        TwoStageNetwork(channels, len(members), mirror_tta, base_scales, crop_fill)
         if members
         else FractureNetwork(channels)
     )

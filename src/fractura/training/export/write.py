@@ -15,8 +15,8 @@ from typing import Any
 
 from torch import nn
 
+from fractura.atomic_write import whole_file
 from fractura.errors import FracturaError
-from fractura.imaging.save import whole_file
 from fractura.reading.model import Model, ModelDescription
 from fractura.reading.runtime import METADATA_KEY, import_openvino
 from fractura.training.export.convert import (
@@ -161,11 +161,11 @@ def _draft(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "float32.onnx"
         if description.task == "multi-task":
-            export_onnx(network, description.fit, path)
+            export_onnx(network, description.preprocess, path)
         elif description.task == "detection":
-            export_detector(network, description.fit, path)
+            export_detector(network, description.preprocess, path)
         else:
-            export_classifier(network, description.fit, path)
+            export_classifier(network, description.preprocess, path)
         describe(path, description)
         yield path, check_parity(network, Model(path, 1), _images(examples, COMPARED))
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from fractura.models.registry import family
 from fractura.training.recipe import Recipe
-from fractura.training.tasks import classification, detection, magnified, multi_task
-from fractura.training.tasks.learner import Learner
+from fractura.training.tasks import classification, detection, multi_task, two_stage
+from fractura.training.tasks.adapter import TaskAdapter
 
-LEARNERS = {
-    "classifier": classification.LEARNER,
-    "detector": detection.LEARNER,
-    "multi-task": multi_task.LEARNER,
-    "magnified": magnified.LEARNER,
+TASKS = {
+    "classifier": classification.TASK,
+    "detector": detection.TASK,
+    "multi-task": multi_task.TASK,
+    "two-stage": two_stage.TASK,
 }
 
 
-def learner(recipe: Recipe) -> Learner:
+def task_adapter(recipe: Recipe) -> TaskAdapter:
     """The learner of the recipe's network.
 
     Raises:
         FracturaError: there is no such network, or it cannot do the recipe's task.
     """
     kind = family(recipe.model.name)
-    chosen = LEARNERS[kind]
+    chosen = TASKS[kind]
     if recipe.task not in chosen.tasks:
         raise chosen.refusal(recipe)
     return chosen

@@ -13,7 +13,7 @@ from fractura.models.classifiers import Classifier, build_classifier
 from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
 from fractura.training.recipe import Objective, Recipe, Task
-from fractura.training.tasks.learner import NO_BOXES, NO_LOGITS, Learner, Raw
+from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, Raw, TaskAdapter
 
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
@@ -81,6 +81,6 @@ def monitor(task: Task) -> str:
     return "valid/auroc" if binary else "valid/balanced_accuracy"
 
 
-LEARNER = Learner(
+TASK = TaskAdapter(
     ("binary-fracture", "abnormality", "region", "fracture-type"), build, losses, read, monitor
 )

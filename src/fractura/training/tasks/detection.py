@@ -13,13 +13,13 @@ from fractura.reading.decode import Candidates, score_logits
 from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
 from fractura.training.recipe import Recipe, Task
-from fractura.training.tasks.learner import Learner, Raw
+from fractura.training.tasks.adapter import Raw, TaskAdapter
 
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
     """A detector of one class, fracture."""
     return build_detector(
-        recipe.model.name, pretrained=recipe.model.pretrained, side=recipe.data.fit.long_side
+        recipe.model.name, pretrained=recipe.model.pretrained, side=recipe.data.preprocess.long_side
     )
 
 
@@ -49,4 +49,4 @@ def monitor(task: Task) -> str:
     return "valid/ap50"
 
 
-LEARNER = Learner(("detection",), build, losses, read, monitor)
+TASK = TaskAdapter(("detection",), build, losses, read, monitor)

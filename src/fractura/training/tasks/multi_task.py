@@ -12,9 +12,9 @@ from fractura.models.network import FractureNetwork, load_pretrained
 from fractura.reading.decode import decode
 from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
-from fractura.training.objective import Targets, objective
+from fractura.training.loss import Targets, objective
 from fractura.training.recipe import Recipe, Task
-from fractura.training.tasks.learner import Learner, Raw
+from fractura.training.tasks.adapter import Raw, TaskAdapter
 
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
@@ -30,7 +30,7 @@ def build(recipe: Recipe, classes: int) -> nn.Module:
 def losses(
     network: FractureNetwork, batch: Batch, recipe: Recipe, class_weights: Tensor
 ) -> dict[str, Tensor]:
-    """Heat map, boxes, image and region; see :mod:`fractura.training.objective`."""
+    """Heat map, boxes, image and region; see :mod:`fractura.training.loss`."""
     images = batch.images.contiguous(memory_format=torch.channels_last)
     targets = Targets(batch.boxes, batch.fractured, batch.regions, batch.weight)
     return objective(network(images), targets)
@@ -55,4 +55,4 @@ def monitor(task: Task) -> str:
     return "valid/ap50"
 
 
-LEARNER = Learner(("multi-task",), build, losses, read, monitor)
+TASK = TaskAdapter(("multi-task",), build, losses, read, monitor)

@@ -1,0 +1,1 @@
+"""Many radiographs: what to read, results on disk, shards, Ray."""

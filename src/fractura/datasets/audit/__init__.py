@@ -1,0 +1,1 @@
+"""Find duplicates, leaks, shortcuts and broken files in a manifest."""

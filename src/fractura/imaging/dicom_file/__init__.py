@@ -1,0 +1,1 @@
+"""DICOM files: parse, header, pixels, display."""

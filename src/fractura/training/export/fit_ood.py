@@ -1,0 +1,192 @@
+"""What a model file remembers of its training radiographs, to notice pictures that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from torch import Tensor, nn
+
+from fractura.datasets.record import Record
+from fractura.datasets.storage import read_manifest
+from fractura.datasets.target import FRACTURES
+from fractura.errors import LoadError
+from fractura.imaging.load import load
+from fractura.imaging.preprocess import preprocess, resize_long_side
+from fractura.ood.detector import OodDetector, ood_detector_from
+from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
+from fractura.training.run_folder import Run
+
+Pixels = NDArray[np.float32]
+Embed = Callable[[Pixels], NDArray[np.float32]]
+"""From a radiograph's pixels ``[H, W]`` in 0..1 to its embedding ``[D]``."""
+
+MOST = 600
+"""Training radiographs that are looked at, and validation radiographs at most."""
+FEWEST = 100
+"""With fewer training radiographs nothing is remembered."""
+MADE = {"scene of shapes": 120, "slice of ellipses": 100}
+"""Made-up pictures of a kind; :data:`OF_OTHERS` of the others."""
+OF_OTHERS = 40
+DIRECTIONS = 64
+COST = 3.0
+FALSE_ALARMS = 0.03
+"""Share of strongly changed validation radiographs that may be flagged. Unchanged ones hardly
+ever are then, and those of another hospital about as often as the changed ones."""
+
+_SIDE = 640
+
+
+def remember(
+    run: Run, network: nn.Module, manifest: Path, validation: Sequence[Record]
+) -> dict[str, Any] | None:
+    """What the file of a run is to hold; see :attr:`ModelDescription.ood`.
+
+    Args:
+        run: of the network.
+        network: its best.
+        manifest: that it was trained with.
+        validation: on which the threshold is chosen.
+
+    Returns:
+        ``None`` for networks without an embedding, for those that tell no fractures, and for fewer
+        than :data:`FEWEST` training radiographs.
+    """
+    names = set(run.split["train"])
+    if run.recipe.task not in FRACTURES or run.recipe.task == "detection" or len(names) < FEWEST:
+        return None
+    network = network.eval().cpu()
+
+    @torch.no_grad()
+    def embed(pixels: Pixels) -> NDArray[np.float32]:
+        inputs, _ = preprocess(pixels, run.recipe.data.preprocess)
+        embedding: Tensor = network(torch.from_numpy(inputs)).embedding
+        return embedding[0].float().numpy()
+
+    training = [record for record in read_manifest(manifest).records if record.id in names]
+    return fit_flag(embed, _some(training), _some(validation)).to_dict()
+
+
+def _some(records: Sequence[Record]) -> Iterator[Pixels]:
+    """Of :data:`MOST` records, spread over all, those that can be loaded."""
+    for record in records[:: max(1, len(records) // MOST)][:MOST]:
+        try:
+            yield load(record.path).pixels
+        except LoadError:
+            continue
+
+
+def fit_flag(
+    embed: Embed, training: Iterable[Pixels], validation: Iterable[Pixels], *, seed: int = 0
+) -> OodDetector:
+    """Learn how a network sees radiographs and how it sees made-up pictures.
+
+    Each training radiograph is taken as it is and changed (:func:`changed`), so that another
+    hospital's exposure, collimation or view is not yet foreign.
+
+    Args:
+        embed: of the network.
+        training: radiographs ``[H, W]`` in 0..1, at least :data:`FEWEST`.
+        validation: others, on which the threshold is chosen; see :data:`FALSE_ALARMS`.
+        seed: of the changes.
+    """
+    random = np.random.default_rng(seed)
+    seen = [embed(view) for pixels in training for view in (pixels, changed(pixels, random))]
+    made = [
+        embed(make_non_radiograph(kind, number))
+        for kind in NON_RADIOGRAPHS
+        for number in range(MADE.get(kind, OF_OTHERS))
+    ]
+    both = np.array(seen + made, dtype=np.float64)
+    is_made = np.arange(len(both)) >= len(seen)
+    scaler = StandardScaler().fit(both)
+    projection = PCA(min(DIRECTIONS, *both.shape), random_state=0).fit(scaler.transform(both))
+    points = projection.transform(scaler.transform(both))
+    spread = LedoitWolf().fit(points[~is_made])
+    width = 1 / both.shape[1]
+    machine = SVC(C=COST, gamma=width, class_weight="balanced").fit(points, is_made)
+    shift = projection.mean_ @ projection.components_.T
+    flag = OodDetector(
+        mean=scaler.mean_.astype(np.float32),
+        scale=scaler.scale_.astype(np.float32),
+        directions=projection.components_.T.astype(np.float32),
+        centre=(spread.location_ + shift).astype(np.float32),
+        precision=spread.precision_.astype(np.float32),
+        vectors=(machine.support_vectors_ + shift).astype(np.float32),
+        weights=machine.dual_coef_[0].astype(np.float32),
+        bias=float(machine.intercept_[0]),
+        width=width,
+        threshold=float("inf"),
+    )
+    return _with_threshold(flag, [embed(changed(pixels, random)) for pixels in validation])
+
+
+def _with_threshold(flag: OodDetector, embeddings: list[NDArray[np.float32]]) -> OodDetector:
+    """The flag as it comes back from a file, with its threshold."""
+    stored = flag.to_dict()
+    packed = ood_detector_from(stored)
+    assert packed is not None
+    scores = [packed.score(embedding) for embedding in embeddings]
+    return replace(packed, threshold=float(np.quantile(scores, 1 - FALSE_ALARMS, method="higher")))
+
+
+def changed(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """A radiograph ``[H, W]`` as others might take, cut and store it; strongly changed.
+
+    Cut to a part, mirrored, turned, inverted, exposed otherwise, with a marker, contrast
+    enhanced, blurred, noisy or with a black margin, each by chance.
+    """
+    picture: NDArray[Any] = _part(resize_long_side(pixels, _SIDE), random)
+    mirrored = picture[:, ::-1] if random.random() < 0.5 else picture
+    picture = np.ascontiguousarray(np.rot90(mirrored, int(random.integers(4))))
+    if random.random() < 0.5:
+        height, width = picture.shape
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), random.uniform(-30, 30), 1)
+        grey = float(random.choice([0, 0, random.random()]))
+        picture = cv2.warpAffine(picture, turn, (width, height), borderValue=grey)
+    if random.random() < 0.2:
+        picture = 1 - picture
+    picture = np.clip(picture, 0, 1) ** np.exp(random.uniform(-0.7, 0.7))
+    if random.random() < 0.25:
+        picture = picture * random.uniform(0.3, 0.8)
+    if random.random() < 0.35:
+        picture = np.maximum(picture, _marker(picture.shape, random))
+    if random.random() < 0.3:
+        enhance = cv2.createCLAHE(random.uniform(1, 4), (8, 8))
+        picture = enhance.apply((255 * picture).astype(np.uint8)) / 255
+    if random.random() < 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.5, 2))
+    if random.random() < 0.3:
+        picture = picture + random.normal(0, random.uniform(0.005, 0.03), picture.shape)
+    if random.random() < 0.3:
+        margin = int(random.uniform(0.02, 0.25) * max(picture.shape))
+        picture = np.pad(picture, [(0, margin)] * 2 if random.random() < 0.5 else margin)
+    return np.clip(picture, 0, 1).astype(np.float32)
+
+
+def _part(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    share, stretch = random.uniform(0.45, 1), np.exp(random.uniform(-0.5, 0.5))
+    height, width = pixels.shape
+    rows = max(8, round(height * min(1, share * stretch)))
+    columns = max(8, round(width * min(1, share / stretch)))
+    top = random.integers(max(1, height - rows + 1))
+    left = random.integers(max(1, width - columns + 1))
+    return pixels[top : top + rows, left : left + columns]
+
+
+def _marker(shape: tuple[int, ...], random: np.random.Generator) -> Pixels:
+    drawn = np.zeros(shape, np.uint8)
+    at = (int(random.uniform(0, 0.8) * shape[1]), int(random.uniform(0.1, 1) * shape[0]))
+    letters = str(random.choice(["L", "R", "LT", "RT"]))
+    cv2.putText(drawn, letters, at, 0, random.uniform(0.6, 2.5), 255, int(random.integers(2, 7)))
+    return (drawn / 255).astype(np.float32)

@@ -1,0 +1,83 @@
+"""Figures that are watched while a model trains; the scorecard has them with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+    roc_auc_score,
+)
+
+from fractura.datasets.record import Record
+from fractura.datasets.target import BOXES, answer
+from fractura.evaluation.detection import Matches, match, pooled_average_precision
+from fractura.reading.calibration import softmax
+from fractura.training.recipe import Task
+from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, Raw
+
+
+def probabilities(raws: Sequence[Raw]) -> NDArray[np.float64]:
+    """Softmax of the logits, ``[n, C]``."""
+    return softmax(np.stack([raw.logits for raw in raws]))
+
+
+def true_classes(
+    records: Sequence[Record], task: Task, classes: Sequence[str]
+) -> NDArray[np.int64]:
+    """Index of each record's class, ``[n]``."""
+    return np.array([list(classes).index(str(answer(record, task))) for record in records])
+
+
+def box_matches(raws: Sequence[Raw], threshold: float = 0.5) -> list[Matches]:
+    """Each radiograph's boxes against the true ones."""
+    return [match(raw.boxes, raw.box_logits, raw.truths, threshold) for raw in raws]
+
+
+def figure_names(records: Sequence[Record], task: Task, classes: Sequence[str]) -> list[str]:
+    """Names of the figures that these radiographs define, whatever a network says of them."""
+    silent = [
+        Raw(
+            index,
+            np.zeros(len(classes)),
+            NO_BOXES,
+            NO_LOGITS,
+            np.array([mark.box.as_list() for mark in record.fractures], np.float32).reshape(-1, 4),
+        )
+        for index, record in enumerate(records)
+    ]
+    return list(figures(silent, records, task, classes))
+
+
+def figures(
+    raws: Sequence[Raw], records: Sequence[Record], task: Task, classes: Sequence[str]
+) -> dict[str, float]:
+    """Point values; those that one class alone does not define are left out."""
+    share = probabilities(raws)
+    truth = true_classes(records, task, classes)
+    called = share.argmax(1)
+    likelihood = share[np.arange(len(truth)), truth]
+    values = {
+        "loss": float(-np.log(np.maximum(likelihood, 1e-12)).mean()),
+        "accuracy": float((called == truth).mean()),
+    }
+    several = len(np.unique(truth)) > 1
+    if len(classes) > 2:
+        values["macro_f1"] = float(f1_score(truth, called, average="macro", zero_division=0))
+    if several:
+        values["balanced_accuracy"] = float(balanced_accuracy_score(truth, called))
+    if len(classes) == 2 and several:
+        score = np.array([raw.logits[1] - raw.logits[0] for raw in raws])
+        values["auroc"] = float(roc_auc_score(truth, score))
+        values["average_precision"] = float(average_precision_score(truth, score))
+    if task in BOXES:
+        matches = box_matches(raws)
+        fractured = [item for item, one in zip(matches, truth, strict=True) if one]
+        if any(item.truths for item in matches):
+            values["ap50"] = pooled_average_precision(matches)
+            values["ap50_fractured"] = pooled_average_precision(fractured)
+    return values
