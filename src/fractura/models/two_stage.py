@@ -115,7 +115,7 @@ class TwoStageNetwork(nn.Module):
             members: number of first networks, whose answers are averaged (an ensemble).
             mirror_tta: each of them sees every image and its mirror image; without it, they take
                 turns: the second, fourth, … see the mirror image alone.
-            base_scales: what share of the input's size each of them sees, in 0..1, to 1/16: one that
+            base_scales: what share of the input's size each sees, in 0..1, to 1/16: one that
                 sees small images finds the large fractures of close views. Left out, all see it
                 whole.
             crop_fill: what share of a place's side the longer side of the suspected box takes, in
