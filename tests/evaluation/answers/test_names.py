@@ -8,7 +8,7 @@ import pytest
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
-from fractura.evaluation.predictions.names import Fit, Names
+from fractura.evaluation.predictions.names import Closeness, Names
 
 
 def named(path: str, sha256: str | None = None) -> Record:
@@ -34,28 +34,28 @@ RECORDS = (
 @pytest.mark.parametrize(
     ("name", "sha256", "expected"),
     [
-        ("set/p1/image1.png", None, (0, Fit.EXACT)),
-        ("/data/set/p2/image1.png", None, (1, Fit.EXACT)),
-        ("p2/image1.png", None, (1, Fit.EXACT)),
-        ("p2\\image1.png", None, (1, Fit.EXACT)),
-        ("p2/image1", None, (1, Fit.EXACT)),
-        ("/elsewhere/p2/image1.png", None, (1, Fit.FILE_NAME)),
+        ("set/p1/image1.png", None, (0, Closeness.EXACT)),
+        ("/data/set/p2/image1.png", None, (1, Closeness.EXACT)),
+        ("p2/image1.png", None, (1, Closeness.EXACT)),
+        ("p2\\image1.png", None, (1, Closeness.EXACT)),
+        ("p2/image1", None, (1, Closeness.EXACT)),
+        ("/elsewhere/p2/image1.png", None, (1, Closeness.FILE_NAME)),
         ("/elsewhere/p3/image1.png", None, None),
-        ("wrist.v1.png", None, (2, Fit.EXACT)),
-        ("wrist.v1", None, (2, Fit.EXACT)),
-        ("./wrist.v1.png", None, (2, Fit.EXACT)),
+        ("wrist.v1.png", None, (2, Closeness.EXACT)),
+        ("wrist.v1", None, (2, Closeness.EXACT)),
+        ("./wrist.v1.png", None, (2, Closeness.EXACT)),
         ("wrist.png", None, None),
-        ("wrist.v1.JPG", None, (2, Fit.FILE_NAME)),
-        ("/elsewhere/wrist.v1.png", None, (2, Fit.FILE_NAME)),
-        ("e\u0301.jpg", None, (3, Fit.EXACT)),
+        ("wrist.v1.JPG", None, (2, Closeness.FILE_NAME)),
+        ("/elsewhere/wrist.v1.png", None, (2, Closeness.FILE_NAME)),
+        ("e\u0301.jpg", None, (3, Closeness.EXACT)),
         ("", None, None),
         ("..", None, None),
-        ("anything.png", "aa", (0, Fit.SAME_BYTES)),
-        ("image1.png", "aa", (0, Fit.EXACT)),
+        ("anything.png", "aa", (0, Closeness.SAME_BYTES)),
+        ("image1.png", "aa", (0, Closeness.EXACT)),
         ("wrist.v1.png", "dd", None),
-        ("é.jpg", "dd", (3, Fit.EXACT)),
-        ("two.png", "cc", (5, Fit.EXACT)),
-        ("three.png", "cc", (4, Fit.SAME_BYTES)),
+        ("é.jpg", "dd", (3, Closeness.EXACT)),
+        ("two.png", "cc", (5, Closeness.EXACT)),
+        ("three.png", "cc", (4, Closeness.SAME_BYTES)),
     ],
 )
 def test_a_name_means_a_record(name, sha256, expected):

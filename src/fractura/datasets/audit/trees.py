@@ -51,7 +51,7 @@ def probabilities(
         early_stopping=False,
         random_state=0,
     )
-    model.preprocess(table, positive)
+    model.fit(table, positive)
     return np.asarray(model.predict_proba(asked)[:, 1], dtype=np.float64)
 
 
