@@ -21,7 +21,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from fractura import __version__
 from fractura.batch.read_files import failure
 from fractura.errors import FracturaError, ModelError
 from fractura.findings import Failure, Reading
@@ -29,6 +28,7 @@ from fractura.imaging.load import load_bytes
 from fractura.parallel import map_in_order, processors
 from fractura.reading.model import model_path
 from fractura.reading.reader import Reader
+from fractura.version import __version__
 
 LOCAL = "local"
 """The address that starts Ray on this machine."""

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fractura import __version__
 from fractura.cli import (
     calibrate,
     compare,
@@ -31,6 +30,7 @@ from fractura.cli import (
     train,
 )
 from fractura.cli.errors import exit_status, sentence
+from fractura.version import __version__
 
 
 class _Commands(TyperGroup):

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura import __version__
 from fractura.batch.paths import find_inputs
 from fractura.cli.terminal import NOTICE, show, show_boxes, show_head, show_outcome
 from fractura.errors import WrongUsageError
 from fractura.findings import Failure, Reading
 from fractura.progress import with_progress
+from fractura.version import __version__
 
 if TYPE_CHECKING:
     from fractura.batch.results import Results

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fractura import __version__
 from fractura.cli.terminal import show
 from fractura.progress import with_progress
+from fractura.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,11 +14,11 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
-from fractura import __version__
 from fractura.atomic_write import writing
 from fractura.datasets.audit.examine import Examination, Picture
 from fractura.datasets.audit.pictures import PICTURE_SIDE
 from fractura.locking import locked
+from fractura.version import __version__
 
 CACHE_VERSION = 1
 """Raised whenever an examination or a picture of the same file comes out differently."""

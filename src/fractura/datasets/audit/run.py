@@ -11,7 +11,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from fractura import __version__
 from fractura.datasets.audit import (
     agreement,
     contents,
@@ -34,6 +33,7 @@ from fractura.datasets.manifest import Manifest, ManifestError
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError, SaveError
 from fractura.progress import Progress
+from fractura.version import __version__
 
 _MODULES = ("scipy", "faiss", "jinja2")
 _LIBRARIES = ("numpy", "opencv-python-headless", "scipy", "scikit-learn", "faiss-cpu")

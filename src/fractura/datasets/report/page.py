@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from fractura import __version__
 from fractura.datasets.report.table import shown
 from fractura.errors import FracturaError
 from fractura.text import printable
+from fractura.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,12 +12,12 @@ from typing import Any
 from pydicom import Dataset, dcmwrite
 from pydicom.valuerep import DA, DT, TM
 
-from fractura import __version__
 from fractura.dicom.results.source import COPIED, SourceImage
 from fractura.errors import FracturaError
 from fractura.findings import Finding, Reading
 from fractura.imaging.radiograph import Radiograph
 from fractura.reading.model import ModelDescription
+from fractura.version import __version__
 
 MANUFACTURER = "fractura"
 NOTICE = "not for clinical use"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fractura import __version__
 from fractura.datasets.report.page import listed, plural
 from fractura.evaluation.report.strata import worst_subgroups
 from fractura.evaluation.report.subject import Subject
 from fractura.evaluation.report.table_cells import capital, in_words, number, title_of, value_of
+from fractura.version import __version__
 
 Fact = Callable[[Subject], str | None]
 

@@ -13,7 +13,6 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepInFrame, Spacer, Table
 
-from fractura import __version__
 from fractura.findings import Reading
 from fractura.imaging.draw import heat
 from fractura.imaging.enhance import enhance, resize
@@ -40,6 +39,7 @@ from fractura.service.render.panels import (
     model_outline,
     percent,
 )
+from fractura.version import __version__
 
 if TYPE_CHECKING:
     from fractura.service.store.marks import Mark

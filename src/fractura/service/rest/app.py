@@ -10,7 +10,6 @@ from typing import Any
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI
 
-from fractura import __version__
 from fractura.parallel import processors
 from fractura.reading.model import model_path
 from fractura.service.process import Process, stop
@@ -30,6 +29,7 @@ from fractura.service.rest.page import page_files, page_router
 from fractura.service.rest.problems import Problem, add_handlers, declared
 from fractura.service.rest.security import Gate, SecureHeaders, content_security_policy
 from fractura.service.settings import ServiceSettings
+from fractura.version import __version__
 
 GRACE_SECONDS = 10.0
 """What a stopping process gives a reading that runs."""

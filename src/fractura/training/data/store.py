@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-import fractura
 from fractura.atomic_write import make_folder
 from fractura.datasets.record import Annotation, Record
 from fractura.errors import FracturaError, InUseError
@@ -40,6 +39,7 @@ from fractura.training.data.segments import (
     write_segment,
 )
 from fractura.training.recipe import Data
+from fractura.version import __version__
 
 SEGMENT_BYTES = 64 * 2**20
 CHUNK = 64
@@ -229,5 +229,5 @@ def _key(record: Record, side: int) -> str:
 
 
 def _digest(*parts: object) -> str:
-    text = "\n".join(str(part) for part in (fractura.__version__, *parts))
+    text = "\n".join(str(part) for part in (__version__, *parts))
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
