@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from fractura.service.rest.openapi import openapi_text
+from fractura.service.settings import ServiceSettings
+
 HERE = Path(__file__).parent
+COMMITTED = HERE.parents[2] / "web" / "openapi.json"
 SECONDS = 10
 GENERAL = {"400", "401", "403", "404", "408", "413", "422", "429", "500", "503"}
 
@@ -43,6 +48,12 @@ def test_every_operation_declares_its_answers_and_errors(document) -> None:
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     for name in ("ReadingDocument", "JobDocument", "DisplayDocument", "NewMark", "Problem"):
         assert document["components"]["schemas"][name]["examples"]
+
+
+def test_the_page_is_typed_by_what_the_service_gives(service) -> None:
+    committed = COMMITTED.read_text(encoding="utf-8")
+    assert service.client.get("/openapi.json").json() == json.loads(committed)
+    assert openapi_text(ServiceSettings()) == committed, "in web/: npm run openapi"
 
 
 def test_schemathesis_finds_nothing(guarded, dicom) -> None:
