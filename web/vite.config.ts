@@ -34,7 +34,9 @@ function giveLicences(): Plugin {
 }
 
 function licenceOf(folder: string): string {
-  const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf-8"));
+  const { name, version, license } = JSON.parse(
+    readFileSync(`${folder}/package.json`, "utf-8"),
+  ) as Record<"name" | "version" | "license", string>;
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
   const text = file ? readFileSync(`${folder}/${file}`, "utf-8").trim() : "";
   return `${name} ${version}: ${license}\n\n${text}\n`;
@@ -44,7 +46,7 @@ export default defineConfig({
   base: "./",
   plugins: [leaveOut(), giveLicences()],
   resolve: {
-    alias: { dcmjs: fileURLToPath(new URL("left-out/dcmjs.ts", import.meta.url)) },
+    alias: { dcmjs: fileURLToPath(new URL("stubs/dcmjs.ts", import.meta.url)) },
   },
   build: {
     outDir: "../src/fractura/service/page",

@@ -1,68 +1,48 @@
 /** The REST service's documents and how they are fetched. */
 
+import type { components, paths } from "./openapi";
 import { askForToken } from "./token";
 
-export type Corners = [xMin: number, yMin: number, xMax: number, yMax: number];
-export type Decision = "fracture" | "uncertain" | "no fracture";
-export type MarkKind = "agree" | "disagree" | "missed";
+type Schemas = components["schemas"];
 
-export interface Finding {
-  label: string;
-  score: number;
-  box: Corners;
-}
+export type Finding = Schemas["FindingDocument"];
+export type Corners = Finding["box"];
+export type ReadingDocument = Schemas["ReadingDocument"];
+export type Findings = Schemas["FindingList"];
+export type OperatingPoint = Schemas["OperatingPointDocument"];
+export type Display = Schemas["DisplayDocument"];
+export type Mark = Schemas["MarkDocument"];
+export type MarkKind = Mark["kind"];
 
-export interface Reading {
-  sha256: string;
-  model: string;
-  width: number;
-  height: number;
-  fracture: { probability: number; decision: Decision };
-  findings: Finding[];
-  region: { label: string; probability: number } | null;
-  warnings: string[];
+type Path = keyof paths;
+type Answer<Operation> = Operation extends {
+  responses: Record<200, { content: { "application/json": infer Document } }>;
 }
+  ? Document
+  : Operation extends {
+        responses: Record<201, { content: { "application/json": infer Document } }>;
+      }
+    ? Document
+    : never;
+type Body<Operation> = Operation extends {
+  requestBody: { content: { "application/json": infer Document } };
+}
+  ? Document
+  : never;
+type Query<P extends Path> = paths[P]["get"] extends { parameters: { query?: infer Query } }
+  ? Query
+  : never;
 
-export interface ReadingDocument {
-  id: string;
-  state: "queued" | "running" | "done" | "failed";
-  is_dicom: boolean;
-  created_at: string;
-  finished_at: string | null;
-  image_kept: boolean;
-  reading: Reading | null;
-  error: { type: string; message: string } | null;
-}
+type Parameter = string | number | boolean | null;
 
-export interface OperatingPoint {
-  probability: number;
-  box_score: number;
-}
+/** What a path of the service's is filled with. */
+export type Values<P extends Path> = { query?: Query<P> } & (P extends `${string}{id}${string}`
+  ? { id: string }
+  : { id?: never });
 
-export interface Findings {
-  findings: Finding[];
-  operating_points: { high_sensitivity: OperatingPoint; high_specificity: OperatingPoint };
-}
-
-export interface Display {
-  rows: number;
-  columns: number;
-  bits: number;
-  slope: number;
-  intercept: number;
-  window: { center: number; width: number };
-  invert: boolean;
-  spacing_mm: [row: number, column: number] | null;
-}
-
-export interface Mark {
-  id: string;
-  kind: MarkKind;
-  box: Corners | null;
-  note: string;
-  who: string;
-  created_at: string;
-}
+type BelowReading<P> = P extends `/v1/readings/{id}${infer Part}` ? Part : never;
+/** What can be asked of a reading: the ends of the paths that begin with the reading's own. */
+export type Part = BelowReading<Path>;
 
 /** What the service answered in place of what was asked for (RFC 9457). */
 export class Problem extends Error {
@@ -89,7 +69,7 @@ export async function renewToken(): Promise<void> {
 export function problemOf(status: number, body: string, retryAfter: string | null): Problem {
   let detail = `the service answered with status ${status}`;
   try {
-    const { detail: said, title } = JSON.parse(body) as { detail?: string; title?: string };
+    const { detail: said, title } = JSON.parse(body) as Partial<Schemas["Problem"]>;
     detail = said ?? title ?? detail;
   } catch {
     // A proxy in between may answer in HTML; its status is what can be told.
@@ -97,14 +77,14 @@ export function problemOf(status: number, body: string, retryAfter: string | nul
   return new Problem(status, detail, Number(retryAfter) || 0);
 }
 
-export async function request(path: string, options: RequestInit = {}): Promise<Response> {
+export async function request(address: string, options: RequestInit = {}): Promise<Response> {
   for (;;) {
     const used = token();
     const headers = new Headers(options.headers);
     if (used) headers.set("Authorization", `Bearer ${used}`);
     let response: Response;
     try {
-      response = await fetch(path, { ...options, headers });
+      response = await fetch(address, { ...options, headers });
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") throw error;
       throw new Problem(0, "the service does not answer; is it still running?");
@@ -118,18 +98,34 @@ export async function request(path: string, options: RequestInit = {}): Promise<
   }
 }
 
-export async function json<T>(path: string, options?: RequestInit): Promise<T> {
-  return (await (await request(path, options)).json()) as T;
+/** The address of a path, relative to the page so that the service may lie below any prefix. */
+export function address<P extends Path>(path: P, values: Values<P>): string {
+  const filled = path.slice(1).replace("{id}", encodeURIComponent(values.id ?? ""));
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries<Parameter>(values.query ?? {})) {
+    if (value !== null) query.set(name, String(value));
+  }
+  const search = query.toString();
+  return search ? `${filled}?${search}` : filled;
 }
 
-export function post<T>(path: string, body: unknown): Promise<T> {
-  return json<T>(path, {
+export async function get<P extends Path>(
+  path: P,
+  values: Values<P>,
+): Promise<Answer<paths[P]["get"]>> {
+  const response = await request(address(path, values));
+  return (await response.json()) as Answer<paths[P]["get"]>;
+}
+
+export async function post<P extends Path>(
+  path: P,
+  values: Values<P>,
+  body: Body<paths[P]["post"]>,
+): Promise<Answer<paths[P]["post"]>> {
+  const response = await request(address(path, values), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
-}
-
-export function of(id: string, part = ""): string {
-  return `v1/readings/${encodeURIComponent(id)}${part}`;
+  return (await response.json()) as Answer<paths[P]["post"]>;
 }

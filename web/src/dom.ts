@@ -31,10 +31,12 @@ export function svg<K extends keyof SVGElementTagNameMap>(
 }
 
 /** The element of the page's own markup with this id. */
-export function byId<T extends Element = HTMLElement>(id: string): T {
+export function byId(id: string): HTMLElement;
+export function byId<T extends Element>(id: string, kind: new () => T): T;
+export function byId(id: string, kind: new () => Element = HTMLElement): Element {
   const node = document.getElementById(id);
-  if (!node) throw new Error(`the page has no #${id}`);
-  return node as unknown as T;
+  if (!(node instanceof kind)) throw new Error(`the page has no ${kind.name} #${id}`);
+  return node;
 }
 
 /** Say something to screen readers, and to all as a short message where ``visible``. */
@@ -51,7 +53,12 @@ export function alarm(error: unknown): void {
   const text = error instanceof Error ? error.message : String(error);
   const sentence = text.charAt(0).toUpperCase() + text.slice(1);
   const close = html("button", { type: "button", "aria-label": "Dismiss" }, "×");
-  const toast = html("p", { class: "toast fault", role: "alert" }, html("span", {}, sentence), close);
+  const toast = html(
+    "p",
+    { class: "toast fault", role: "alert" },
+    html("span", {}, sentence),
+    close,
+  );
   close.addEventListener("click", () => toast.remove());
   byId("toasts").append(toast);
   setTimeout(() => toast.remove(), 15000);

@@ -1,11 +1,11 @@
 /** Files of a reading, fetched with the token and handed to the browser. */
 
-import { of, request } from "./api";
+import { address, request, type Part } from "./api";
 import { alarm, announce, byId, html } from "./dom";
 
-export async function save(path: string, name: string): Promise<void> {
+async function save(from: string, name: string): Promise<void> {
   try {
-    const data = await (await request(path)).blob();
+    const data = await (await request(from)).blob();
     const link = html("a", { download: name });
     link.href = URL.createObjectURL(data);
     link.click();
@@ -16,12 +16,20 @@ export async function save(path: string, name: string): Promise<void> {
   }
 }
 
+/** Save a part of a reading; its name begins as the reading's id does. */
+export function saveOf(id: string, part: Part, name: string): Promise<void> {
+  return save(address(`/v1/readings/{id}${part}`, { id }), `fractura-${id.slice(0, 8)}-${name}`);
+}
+
 export function startDownloads(chosen: () => string | null): void {
   byId("downloads").addEventListener("click", (event) => {
-    const button = (event.target as Element).closest("button");
+    const { part, name } = (event.target as Element).closest("button")?.dataset ?? {};
     const id = chosen();
-    if (!button || !id) return;
-    void save(of(id, button.dataset["part"]), `fractura-${id.slice(0, 8)}-${button.dataset["name"]}`);
+    if (part === undefined || !name || !id) return;
+    void saveOf(id, part as Part, name);
   });
-  byId("export").addEventListener("click", () => void save("v1/marks/manifest.jsonl", "fractura-marks.jsonl"));
+  byId("export").addEventListener(
+    "click",
+    () => void save(address("/v1/marks/manifest.jsonl", {}), "fractura-marks.jsonl"),
+  );
 }

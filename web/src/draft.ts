@@ -17,7 +17,7 @@ export interface Draft {
 
 export function makeDraft(changed: () => void): Draft {
   const stage = byId("stage");
-  const surface = byId("boxes");
+  const surface = byId("boxes", SVGSVGElement);
   let viewer: Viewer | null = null;
   let size: Point = [0, 0];
   let box: Corners | null = null;
@@ -27,9 +27,9 @@ export function makeDraft(changed: () => void): Draft {
     Math.max(0, Math.min(size[0], x)),
     Math.max(0, Math.min(size[1], y)),
   ];
-  const pointOf = (event: PointerEvent): Point => {
+  const pointOf = (opened: Viewer, event: PointerEvent): Point => {
     const { left, top } = surface.getBoundingClientRect();
-    return inside(viewer!.toImage([event.clientX - left, event.clientY - top]));
+    return inside(opened.toImage([event.clientX - left, event.clientY - top]));
   };
   const between = (a: Point, b: Point): Corners => [
     Math.min(a[0], b[0]),
@@ -39,18 +39,18 @@ export function makeDraft(changed: () => void): Draft {
   ];
   surface.addEventListener("pointerdown", (event) => {
     if (!viewer) return;
-    from = pointOf(event);
+    from = pointOf(viewer, event);
     surface.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
   surface.addEventListener("pointermove", (event) => {
     if (!viewer || !from) return;
-    box = between(from, pointOf(event));
+    box = between(from, pointOf(viewer, event));
     changed();
   });
   surface.addEventListener("pointerup", (event) => {
     if (!viewer || !from) return;
-    const drawn = between(from, pointOf(event));
+    const drawn = between(from, pointOf(viewer, event));
     from = null;
     if (drawn[2] - drawn[0] < LEAST_PIXELS || drawn[3] - drawn[1] < LEAST_PIXELS) return;
     box = drawn;
@@ -68,8 +68,8 @@ export function makeDraft(changed: () => void): Draft {
       viewer = opened;
       size = [width, height];
       const [columns, rows] = [byId("viewport").clientWidth, byId("viewport").clientHeight];
-      const corners = [0.4, 0.6].map((share) => inside(opened.toImage([share * columns, share * rows])));
-      box = between(corners[0]!, corners[1]!);
+      const at = (share: number): Point => inside(opened.toImage([share * columns, share * rows]));
+      box = between(at(0.4), at(0.6));
       stage.classList.add("drawing");
       changed();
     },

@@ -1,12 +1,32 @@
 /** Brings the parts of the page together. */
 
-import { json, of, Problem, request, type Corners, type Finding, type Findings, type Mark, type MarkKind, type ReadingDocument } from "./api";
+import {
+  address,
+  get,
+  Problem,
+  request,
+  type Corners,
+  type Finding,
+  type Findings,
+  type Mark,
+  type MarkKind,
+  type Part,
+  type ReadingDocument,
+} from "./api";
 import { alarm, announce, byId, percent } from "./dom";
-import { save, startDownloads } from "./downloads";
+import { saveOf, startDownloads } from "./downloads";
 import { makeDraft } from "./draft";
 import { makeMarkBoard } from "./marks";
 import { drawScene, type Comparison, type Scene } from "./overlay";
-import { drawFindings, drawReading, drawThreshold, firstThreshold, scoreAt, type PointName } from "./panel";
+import {
+  drawFindings,
+  drawReading,
+  drawThreshold,
+  firstThreshold,
+  LOWEST,
+  scoreAt,
+  type PointName,
+} from "./panel";
 import { startShortcuts } from "./shortcuts";
 import { count, nameOf, sendFiles } from "./uploads";
 import type { DragTool, Point, Preset, Viewer } from "./viewer";
@@ -39,7 +59,7 @@ const draft = makeDraft(() => {
   scene.draft = draft.box;
   draw();
 });
-const board = makeMarkBoard((marks: Mark[]) => {
+const board = makeMarkBoard((marks: readonly Mark[]) => {
   scene.marks = marks;
   draw();
 }, jumpToBox);
@@ -48,13 +68,14 @@ function draw(): void {
   if (!viewer || !shown) return;
   drawScene(viewer, scene);
   const { center, width } = viewer.level();
-  byId("readout").textContent = `W ${Math.round(width)}  L ${Math.round(center)}  ${Math.round(100 * viewer.zoom())} %`;
+  byId("readout").textContent =
+    `W ${Math.round(width)}  L ${Math.round(center)}  ${Math.round(100 * viewer.zoom())} %`;
 }
 
 async function openViewer(): Promise<Viewer> {
   if (!viewer) {
     const { makeViewer } = await import("./viewer");
-    viewer ??= makeViewer(byId<HTMLDivElement>("viewport"), draw);
+    viewer ??= makeViewer(byId("viewport", HTMLDivElement), draw);
     new ResizeObserver(() => {
       viewer?.resize();
       draw();
@@ -69,7 +90,10 @@ function select(document: ReadingDocument): void {
   markChosen(document.id);
   history.replaceState(null, "", `#${document.id}`);
   drawReading(document);
-  if (again && shown) return setView("image");
+  if (again && shown) {
+    setView("image");
+    return;
+  }
   if (!again) clear();
   setView("image");
   const readable = document.state === "done" && document.image_kept;
@@ -120,7 +144,7 @@ async function open(document: ReadingDocument): Promise<void> {
     const opened = await openViewer();
     const [display, findings] = await Promise.all([
       opened.show(id),
-      json<Findings>(of(id, "/findings?minimum=0.001")),
+      get("/v1/readings/{id}/findings", { id, query: { minimum: LOWEST } }),
     ]);
     if (current?.id !== id || !reading) return;
     found = findings;
@@ -131,8 +155,9 @@ async function open(document: ReadingDocument): Promise<void> {
     stage.classList.add("ready");
     placeholder("");
     pressed("invert", false);
-    byId<HTMLSelectElement>("preset").value = "stored";
-    byId("about").textContent = `${nameOf(id)} · ${display.columns} × ${display.rows} · ${display.bits} bit`;
+    byId("preset", HTMLSelectElement).value = "stored";
+    byId("about").textContent =
+      `${nameOf(id)} · ${display.columns} × ${display.rows} · ${display.bits} bit`;
     byId("threshold-field").hidden = false;
     setThreshold(firstThreshold(document, findings));
     announce(
@@ -142,7 +167,11 @@ async function open(document: ReadingDocument): Promise<void> {
     await loadPictures();
   } catch (error) {
     if (current?.id !== id) return;
-    placeholder(error instanceof Problem && error.status === 410 ? "The image is no longer kept." : "This image cannot be shown.");
+    placeholder(
+      error instanceof Problem && error.status === 410
+        ? "The image is no longer kept."
+        : "This image cannot be shown.",
+    );
     alarm(error);
   }
 }
@@ -177,9 +206,10 @@ function jumpToBox(box: Corners): void {
 
 function stepFinding(direction: 1 | -1): void {
   const { findings, chosen } = scene;
-  if (!findings.length) return announce("No finding is shown.", true);
   const at = chosen ? findings.indexOf(chosen) + direction : 0;
-  choose(findings[(at + findings.length) % findings.length]!);
+  const next = findings[(at + findings.length) % findings.length];
+  if (next) choose(next);
+  else announce("No finding is shown.", true);
 }
 
 function pressed(id: string, on: boolean): void {
@@ -202,7 +232,7 @@ function setHeatmap(on: boolean): void {
 
 function setComparison(comparison: Comparison): void {
   scene.comparison = comparison;
-  byId<HTMLSelectElement>("comparison").value = comparison;
+  byId("comparison", HTMLSelectElement).value = comparison;
   byId("curtain-field").hidden = comparison !== "slider";
   for (const id of ["beside", "beside-label"]) byId(id).hidden = comparison !== "side";
   stage.classList.toggle("side", comparison === "side");
@@ -214,8 +244,10 @@ async function loadPictures(): Promise<void> {
   draw();
   const id = current?.id;
   if (!id || !shown) return;
-  const fetchPicture = async (part: string): Promise<ImageBitmap | null> => {
-    const picture = await createImageBitmap(await (await request(of(id, part))).blob());
+  const fetchPicture = async (part: Part): Promise<ImageBitmap | null> => {
+    const picture = await createImageBitmap(
+      await (await request(address(`/v1/readings/{id}${part}`, { id }))).blob(),
+    );
     return current?.id === id ? picture : null;
   };
   try {
@@ -230,20 +262,20 @@ async function loadPictures(): Promise<void> {
 
 function setTool(tool: DragTool): void {
   for (const button of byId("tools").querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", String(button.dataset["tool"] === tool));
+    button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
   }
-  stage.dataset["tool"] = tool;
+  stage.dataset.tool = tool;
   void openViewer().then((opened) => opened.use(tool));
 }
 
 function setPreset(preset: Preset): void {
   if (!viewer || !shown) return;
-  byId<HTMLSelectElement>("preset").value = preset;
+  byId("preset", HTMLSelectElement).value = preset;
   viewer.preset(preset);
 }
 
 function shiftLevel(widths: number, centers: number): void {
-  byId<HTMLSelectElement>("preset").value = "custom";
+  byId("preset", HTMLSelectElement).value = "custom";
   viewer?.shiftLevel(widths, centers);
 }
 
@@ -254,19 +286,23 @@ function invert(): void {
 function reset(): void {
   if (!viewer || !shown) return;
   viewer.reset();
-  byId<HTMLSelectElement>("preset").value = "stored";
+  byId("preset", HTMLSelectElement).value = "stored";
   pressed("invert", false);
 }
 
 function mark(kind: MarkKind): void {
   if (current?.state !== "done") return;
   if (kind !== "missed") return void board.save(kind, board.subject());
-  if (!viewer || !shown) return announce("The image is no longer kept, so no box can be drawn.", true);
+  if (!viewer || !shown) {
+    announce("The image is no longer kept, so no box can be drawn.", true);
+    return;
+  }
   draft.start(viewer, scene.width, scene.height);
   byId("draft-buttons").hidden = false;
   byId("mark-buttons").hidden = true;
   const hint = byId("draw-hint");
-  hint.textContent = "Draw the box, or move it with the arrow keys (Shift changes its size). Enter saves, Escape cancels.";
+  hint.textContent =
+    "Draw the box, or move it with the arrow keys (Shift changes its size). Enter saves, Escape cancels.";
   hint.hidden = false;
   setView("image");
   stage.focus();
@@ -289,9 +325,9 @@ async function saveDraft(): Promise<void> {
 
 /** On a phone one part of the page is seen at a time. */
 function setView(view: "list" | "image" | "panel"): void {
-  document.body.dataset["view"] = view;
+  document.body.dataset.view = view;
   for (const button of byId("views").querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", String(button.dataset["view"] === view));
+    button.setAttribute("aria-pressed", String(button.dataset.view === view));
   }
 }
 
@@ -307,16 +343,18 @@ function upload(files: FileList | null | undefined): void {
 }
 
 function startUploads(): void {
-  const input = byId<HTMLInputElement>("files");
+  const input = byId("files", HTMLInputElement);
   input.addEventListener("change", () => {
     upload(input.files);
     input.value = "";
   });
-  const over = (on: boolean) => (event: DragEvent): void => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    document.body.classList.toggle("dropping", on);
-  };
+  const over =
+    (on: boolean) =>
+    (event: DragEvent): void => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      document.body.classList.toggle("dropping", on);
+    };
   document.addEventListener("dragover", over(true));
   document.addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) over(false)(event);
@@ -334,7 +372,7 @@ function onClick(id: string, run: () => void): void {
 
 function startControls(): void {
   for (const button of byId("tools").querySelectorAll("button")) {
-    button.addEventListener("click", () => setTool(button.dataset["tool"] as DragTool));
+    button.addEventListener("click", () => setTool(button.dataset.tool as DragTool));
   }
   onClick("invert", invert);
   onClick("rotate", () => shown && viewer?.rotate());
@@ -347,35 +385,50 @@ function startControls(): void {
     if (draft.active) void saveDraft();
   });
   for (const button of byId("mark-buttons").querySelectorAll("button")) {
-    button.addEventListener("click", () => mark(button.dataset["mark"] as MarkKind));
+    button.addEventListener("click", () => mark(button.dataset.mark as MarkKind));
   }
   for (const button of byId("points").querySelectorAll("button")) {
-    const name = button.dataset["point"] as PointName;
-    button.addEventListener("click", () => found && setThreshold(found.operating_points[name].box_score));
+    const name = button.dataset.point as PointName;
+    button.addEventListener(
+      "click",
+      () => found && setThreshold(found.operating_points[name].box_score),
+    );
   }
   for (const button of byId("views").querySelectorAll("button")) {
-    button.addEventListener("click", () => setView(button.dataset["view"] as "list" | "image" | "panel"));
+    button.addEventListener("click", () =>
+      setView(button.dataset.view as "list" | "image" | "panel"),
+    );
   }
-  const select = byId<HTMLSelectElement>("preset");
+  const select = byId("preset", HTMLSelectElement);
   select.addEventListener("change", () => setPreset(select.value as Preset));
-  const comparison = byId<HTMLSelectElement>("comparison");
+  const comparison = byId("comparison", HTMLSelectElement);
   comparison.addEventListener("change", () => setComparison(comparison.value as Comparison));
   const sliders: [string, (value: number) => void][] = [
-    ["opacity", (value) => ((scene.opacity = value / 100), draw())],
-    ["curtain", (value) => ((scene.curtain = value / 100), draw())],
+    ["opacity", (value) => setShare("opacity", value / 100)],
+    ["curtain", (value) => setShare("curtain", value / 100)],
     ["threshold", (value) => setThreshold(scoreAt(value))],
   ];
   for (const [id, run] of sliders) {
-    const slider = byId<HTMLInputElement>(id);
+    const slider = byId(id, HTMLInputElement);
     slider.addEventListener("input", () => run(Number(slider.value)));
   }
   stage.addEventListener("pointermove", probe);
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button === 0 && stage.dataset["tool"] !== "pan" && stage.dataset["tool"] !== "zoom" && !draft.active) {
-      byId<HTMLSelectElement>("preset").value = "custom";
+    if (
+      event.button === 0 &&
+      stage.dataset.tool !== "pan" &&
+      stage.dataset.tool !== "zoom" &&
+      !draft.active
+    ) {
+      byId("preset", HTMLSelectElement).value = "custom";
     }
   });
   stage.addEventListener("contextmenu", (event) => event.preventDefault());
+}
+
+function setShare(of: "opacity" | "curtain", share: number): void {
+  scene[of] = share;
+  draw();
 }
 
 function probe(event: PointerEvent): void {
@@ -388,7 +441,7 @@ function probe(event: PointerEvent): void {
 }
 
 function moveThreshold(steps: number): void {
-  const slider = byId<HTMLInputElement>("threshold");
+  const slider = byId("threshold", HTMLInputElement);
   if (found) setThreshold(scoreAt(Math.max(0, Math.min(1000, Number(slider.value) + steps))));
 }
 
@@ -400,7 +453,7 @@ function draftKey(event: KeyboardEvent): boolean {
   return true;
 }
 
-const COMPARISONS: Comparison[] = ["off", "slider", "side"];
+const NEXT_COMPARISON = { off: "slider", slider: "side", side: "off" } as const;
 const PAN_PIXELS = 40;
 
 startShortcuts(
@@ -411,17 +464,40 @@ startShortcuts(
         { keys: ["u"], shown: ["U"], about: "Add radiographs", run: () => byId("files").click() },
         { keys: ["j"], shown: ["J"], about: "Next radiograph", run: () => step(1) },
         { keys: ["k"], shown: ["K"], about: "Previous radiograph", run: () => step(-1) },
-        { keys: ["v"], shown: ["V"], about: "Go to the radiograph", run: () => (setView("image"), stage.focus()) },
+        {
+          keys: ["v"],
+          shown: ["V"],
+          about: "Go to the radiograph",
+          run: () => {
+            setView("image");
+            stage.focus();
+          },
+        },
       ],
     },
     {
       title: "View",
       shortcuts: [
-        { keys: ["w"], shown: ["W"], about: "Drag changes window and level", run: () => setTool("window") },
+        {
+          keys: ["w"],
+          shown: ["W"],
+          about: "Drag changes window and level",
+          run: () => setTool("window"),
+        },
         { keys: ["p"], shown: ["P"], about: "Drag pans", run: () => setTool("pan") },
         { keys: ["z"], shown: ["Z"], about: "Drag zooms", run: () => setTool("zoom") },
-        { keys: ["+", "="], shown: ["+"], about: "Zoom in", run: () => shown && viewer?.zoomBy(1.2) },
-        { keys: ["-"], shown: ["−"], about: "Zoom out", run: () => shown && viewer?.zoomBy(1 / 1.2) },
+        {
+          keys: ["+", "="],
+          shown: ["+"],
+          about: "Zoom in",
+          run: () => shown && viewer?.zoomBy(1.2),
+        },
+        {
+          keys: ["-"],
+          shown: ["−"],
+          about: "Zoom out",
+          run: () => shown && viewer?.zoomBy(1 / 1.2),
+        },
         { keys: ["i"], shown: ["I"], about: "Invert", run: invert },
         { keys: ["r"], shown: ["R"], about: "Rotate by 90°", run: () => shown && viewer?.rotate() },
         { keys: ["0"], shown: ["0"], about: "Reset the view", run: reset },
@@ -444,8 +520,22 @@ startShortcuts(
             ["ArrowDown", "↓", "Pan down", "Darker", [0, -1], [0, 0.05]],
           ] as [string, string, string, string, Point, Point][]
         ).flatMap(([key, sign, pan, level, [x, y], [widths, centers]]) => [
-          { keys: [key], shown: [sign], about: pan, onStage: true, shift: false, run: () => shown && viewer?.panBy(PAN_PIXELS * x, PAN_PIXELS * y) },
-          { keys: [key], shown: ["Shift", sign], about: level, onStage: true, shift: true, run: () => shown && shiftLevel(widths, centers) },
+          {
+            keys: [key],
+            shown: [sign],
+            about: pan,
+            onStage: true,
+            shift: false,
+            run: () => shown && viewer?.panBy(PAN_PIXELS * x, PAN_PIXELS * y),
+          },
+          {
+            keys: [key],
+            shown: ["Shift", sign],
+            about: level,
+            onStage: true,
+            shift: true,
+            run: () => shown && shiftLevel(widths, centers),
+          },
         ]),
       ],
     },
@@ -453,12 +543,37 @@ startShortcuts(
       title: "Overlays and findings",
       shortcuts: [
         { keys: ["b"], shown: ["B"], about: "Boxes on or off", run: () => setBoxes(!scene.boxes) },
-        { keys: ["h"], shown: ["H"], about: "Heatmap on or off", run: () => setHeatmap(!heatmapWanted) },
-        { keys: ["c"], shown: ["C"], about: "Compare with the enhanced picture", run: () => setComparison(COMPARISONS[(COMPARISONS.indexOf(scene.comparison) + 1) % 3]!) },
+        {
+          keys: ["h"],
+          shown: ["H"],
+          about: "Heatmap on or off",
+          run: () => setHeatmap(!heatmapWanted),
+        },
+        {
+          keys: ["c"],
+          shown: ["C"],
+          about: "Compare with the enhanced picture",
+          run: () => setComparison(NEXT_COMPARISON[scene.comparison]),
+        },
         { keys: ["n"], shown: ["N"], about: "Next finding", run: () => stepFinding(1) },
-        { keys: ["N"], shown: ["Shift", "N"], about: "Previous finding", run: () => stepFinding(-1) },
-        { keys: ["["], shown: ["["], about: "Lower the operating point", run: () => moveThreshold(-20) },
-        { keys: ["]"], shown: ["]"], about: "Raise the operating point", run: () => moveThreshold(20) },
+        {
+          keys: ["N"],
+          shown: ["Shift", "N"],
+          about: "Previous finding",
+          run: () => stepFinding(-1),
+        },
+        {
+          keys: ["["],
+          shown: ["["],
+          about: "Lower the operating point",
+          run: () => moveThreshold(-20),
+        },
+        {
+          keys: ["]"],
+          shown: ["]"],
+          about: "Raise the operating point",
+          run: () => moveThreshold(20),
+        },
       ],
     },
     {
@@ -467,8 +582,21 @@ startShortcuts(
         { keys: ["a"], shown: ["A"], about: "Agree", run: () => mark("agree") },
         { keys: ["d"], shown: ["D"], about: "Disagree", run: () => mark("disagree") },
         { keys: ["m"], shown: ["M"], about: "Missed fracture", run: () => mark("missed") },
-        { keys: ["t"], shown: ["T"], about: "Write a note", run: () => (setView("panel"), byId("note").focus()) },
-        { keys: ["s"], shown: ["S"], about: "Save the PDF report", run: () => current?.reading && void save(of(current.id, "/report.pdf"), `fractura-${current.id.slice(0, 8)}-report.pdf`) },
+        {
+          keys: ["t"],
+          shown: ["T"],
+          about: "Write a note",
+          run: () => {
+            setView("panel");
+            byId("note").focus();
+          },
+        },
+        {
+          keys: ["s"],
+          shown: ["S"],
+          about: "Save the PDF report",
+          run: () => current?.reading && void saveOf(current.id, "/report.pdf", "report.pdf"),
+        },
         { keys: ["?"], shown: ["?"], about: "This list", run: () => byId("help").click() },
       ],
     },
@@ -484,7 +612,7 @@ async function start(): Promise<void> {
   const id = location.hash.slice(1);
   if (!id) return;
   try {
-    select(documentOf(id) ?? (await json<ReadingDocument>(of(id))));
+    select(documentOf(id) ?? (await get("/v1/readings/{id}", { id })));
   } catch {
     history.replaceState(null, "", "#");
   }

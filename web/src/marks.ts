@@ -1,6 +1,15 @@
 /** What a person says of a reading. */
 
-import { json, of, post, request, type Corners, type Finding, type Mark, type MarkKind } from "./api";
+import {
+  address,
+  get,
+  post,
+  request,
+  type Corners,
+  type Finding,
+  type Mark,
+  type MarkKind,
+} from "./api";
 import { alarm, announce, byId, html, percent, timeOf } from "./dom";
 
 const WORDS: Record<MarkKind, string> = {
@@ -11,24 +20,31 @@ const WORDS: Record<MarkKind, string> = {
 
 export interface MarkBoard {
   open(id: string): Promise<void>;
-  subjects(findings: Finding[], chosen: Finding | null): void;
+  subjects(findings: readonly Finding[], chosen: Finding | null): void;
   save(kind: MarkKind, box: Corners | null): Promise<void>;
   subject(): Corners | null;
 }
 
-export function makeMarkBoard(changed: (marks: Mark[]) => void, jump: (box: Corners) => void): MarkBoard {
+export function makeMarkBoard(
+  changed: (marks: readonly Mark[]) => void,
+  jump: (box: Corners) => void,
+): MarkBoard {
   let id = "";
-  let marks: Mark[] = [];
-  let choices: Finding[] = [];
-  const note = byId<HTMLTextAreaElement>("note");
-  const subject = byId<HTMLSelectElement>("subject");
+  let marks: readonly Mark[] = [];
+  let choices: readonly Finding[] = [];
+  const note = byId("note", HTMLTextAreaElement);
+  const subject = byId("subject", HTMLSelectElement);
 
   const draw = (): void => {
     byId("marks").replaceChildren(...marks.map(row));
     changed(marks);
   };
   const row = (mark: Mark): HTMLLIElement => {
-    const remove = html("button", { type: "button", "aria-label": `Delete mark: ${WORDS[mark.kind]}` }, "×");
+    const remove = html(
+      "button",
+      { type: "button", "aria-label": `Delete mark: ${WORDS[mark.kind]}` },
+      "×",
+    );
     remove.addEventListener("click", () => void drop(mark));
     const kind = html("strong", { "data-mark": mark.kind }, WORDS[mark.kind]);
     const where = html("button", { type: "button", class: "link" }, "show box");
@@ -45,7 +61,7 @@ export function makeMarkBoard(changed: (marks: Mark[]) => void, jump: (box: Corn
   };
   const drop = async (mark: Mark): Promise<void> => {
     try {
-      await request(`v1/marks/${encodeURIComponent(mark.id)}`, { method: "DELETE" });
+      await request(address("/v1/marks/{id}", { id: mark.id }), { method: "DELETE" });
       marks = marks.filter((other) => other !== mark);
       draw();
       announce("Mark deleted.");
@@ -61,7 +77,7 @@ export function makeMarkBoard(changed: (marks: Mark[]) => void, jump: (box: Corn
       note.value = "";
       draw();
       try {
-        const answer = await json<{ marks: Mark[] }>(of(opened, "/marks"));
+        const answer = await get("/v1/readings/{id}/marks", { id: opened });
         if (id !== opened) return;
         marks = answer.marks;
         draw();
@@ -84,7 +100,11 @@ export function makeMarkBoard(changed: (marks: Mark[]) => void, jump: (box: Corn
     async save(kind, box) {
       const marked = id;
       try {
-        const mark = await post<Mark>(of(marked, "/marks"), { kind, box, note: note.value.trim() });
+        const mark = await post(
+          "/v1/readings/{id}/marks",
+          { id: marked },
+          { kind, box, note: note.value.trim() },
+        );
         if (id !== marked) return;
         marks = [...marks, mark];
         note.value = "";

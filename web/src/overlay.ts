@@ -9,9 +9,9 @@ export type Comparison = "off" | "slider" | "side";
 export interface Scene {
   width: number;
   height: number;
-  findings: Finding[];
+  findings: readonly Finding[];
   solidFrom: number;
-  marks: Mark[];
+  marks: readonly Mark[];
   chosen: Finding | null;
   draft: Corners | null;
   boxes: boolean;
@@ -30,7 +30,7 @@ export function drawScene(viewer: Viewer, scene: Scene): void {
 }
 
 function drawPictures(viewer: Viewer, scene: Scene, size: Point): void {
-  const context = cleared(byId<HTMLCanvasElement>("layers"), size);
+  const context = cleared(byId("layers", HTMLCanvasElement), size);
   if (scene.comparison === "slider" && scene.enhanced) {
     const from = scene.curtain * size[0];
     context.save();
@@ -48,7 +48,7 @@ function drawPictures(viewer: Viewer, scene: Scene, size: Point): void {
     context.globalAlpha = 1;
   }
   if (scene.comparison === "side" && scene.enhanced) {
-    const beside = cleared(byId<HTMLCanvasElement>("beside"), size);
+    const beside = cleared(byId("beside", HTMLCanvasElement), size);
     place(beside, viewer, scene, scene.enhanced);
   }
 }
@@ -60,7 +60,8 @@ function cleared(canvas: HTMLCanvasElement, [width, height]: Point): CanvasRende
     canvas.width = columns;
     canvas.height = rows;
   }
-  const context = canvas.getContext("2d")!;
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this browser cannot draw on a canvas");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   return context;
@@ -89,17 +90,20 @@ function place(
 }
 
 function drawBoxes(viewer: Viewer, scene: Scene, [width, height]: Point): void {
-  const layer = byId<SVGSVGElement>("boxes");
+  const layer = byId("boxes", SVGSVGElement);
   layer.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const shapes: SVGElement[] = [];
   if (scene.boxes) {
     for (const finding of [...scene.findings].reverse()) {
       const kind = finding.score >= scene.solidFrom ? "sure" : "unsure";
       const chosen = finding === scene.chosen;
-      shapes.push(frame(viewer, finding.box, chosen ? `${kind} chosen` : kind, percent(finding.score)));
+      shapes.push(
+        frame(viewer, finding.box, chosen ? `${kind} chosen` : kind, percent(finding.score)),
+      );
     }
     for (const mark of scene.marks) {
-      if (mark.box && mark.kind === "missed") shapes.push(frame(viewer, mark.box, "mark", "missed"));
+      if (mark.box && mark.kind === "missed")
+        shapes.push(frame(viewer, mark.box, "mark", "missed"));
     }
   }
   if (scene.draft) shapes.push(frame(viewer, scene.draft, "draft", "missed fracture"));
@@ -113,7 +117,7 @@ function frame(viewer: Viewer, box: Corners, kind: string, text: string): SVGEle
     [box[2], box[3]],
     [box[0], box[3]],
   ];
-  const points = corners.map(viewer.toCanvas);
+  const points = corners.map((corner) => viewer.toCanvas(corner));
   const left = Math.min(...points.map(([x]) => x));
   const top = Math.min(...points.map(([, y]) => y));
   const outline = points.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" ");

@@ -4,7 +4,8 @@ import type { Finding, Findings, OperatingPoint, ReadingDocument } from "./api";
 import { byId, html, percent } from "./dom";
 import { nameOf } from "./uploads";
 
-const LOWEST = 0.001;
+/** Below it no finding is asked for. */
+export const LOWEST = 0.001;
 const STEPS = 1000;
 
 export type PointName = keyof Findings["operating_points"];
@@ -15,7 +16,9 @@ export function scoreAt(position: number): number {
 }
 
 function positionOf(score: number): number {
-  return Math.round(STEPS * (1 - Math.log(Math.max(LOWEST, Math.min(1, score))) / Math.log(LOWEST)));
+  return Math.round(
+    STEPS * (1 - Math.log(Math.max(LOWEST, Math.min(1, score))) / Math.log(LOWEST)),
+  );
 }
 
 export function drawReading(document: ReadingDocument): void {
@@ -24,7 +27,7 @@ export function drawReading(document: ReadingDocument): void {
   byId("reading").hidden = false;
   byId("reading").classList.toggle("unread", !reading);
   const decision = reading?.fracture.decision ?? document.state;
-  byId("decision").dataset["kind"] = decision;
+  byId("decision").dataset.kind = decision;
   byId("decision-name").textContent = {
     fracture: "Fracture",
     uncertain: "Uncertain",
@@ -35,7 +38,7 @@ export function drawReading(document: ReadingDocument): void {
     done: "Read",
   }[decision];
   byId("decision-share").textContent = reading ? percent(reading.fracture.probability) : "";
-  const gauge = byId<HTMLMeterElement>("gauge");
+  const gauge = byId("gauge", HTMLMeterElement);
   gauge.hidden = !reading;
   gauge.value = reading?.fracture.probability ?? 0;
   const facts: [string, string][] = [["Image", nameOf(document.id)]];
@@ -43,7 +46,10 @@ export function drawReading(document: ReadingDocument): void {
     facts.push(["Region", `${reading.region.label}, ${percent(reading.region.probability)}`]);
   }
   if (reading) {
-    facts.push(["Size", `${reading.width} × ${reading.height}${document.is_dicom ? ", DICOM" : ""}`]);
+    facts.push([
+      "Size",
+      `${reading.width} × ${reading.height}${document.is_dicom ? ", DICOM" : ""}`,
+    ]);
     facts.push(["Model", reading.model]);
   }
   byId("facts").replaceChildren(
@@ -52,7 +58,7 @@ export function drawReading(document: ReadingDocument): void {
   const warnings = [...(reading?.warnings ?? []), ...(error ? [error.message] : [])];
   byId("warnings").replaceChildren(...warnings.map((text) => html("li", {}, text)));
   for (const button of byId("downloads").querySelectorAll("button")) {
-    const needsImage = Boolean(button.dataset["part"]);
+    const needsImage = Boolean(button.dataset.part);
     button.hidden = button.classList.contains("dicom") && !document.is_dicom;
     button.disabled = !reading || (needsImage && !document.image_kept);
   }
@@ -69,19 +75,19 @@ export function firstThreshold(document: ReadingDocument, found: Findings): numb
 
 /** Moves the slider; the least threshold that it can show, rounded down to keep the boxes of ``score``. */
 export function drawThreshold(score: number, points: Record<PointName, OperatingPoint>): void {
-  const slider = byId<HTMLInputElement>("threshold");
+  const slider = byId("threshold", HTMLInputElement);
   slider.value = String(positionOf(score));
   slider.setAttribute("aria-valuetext", percent(score));
   byId("threshold-value").textContent = percent(score);
   for (const button of byId("points").querySelectorAll("button")) {
-    const point = points[button.dataset["point"] as PointName];
+    const point = points[button.dataset.point as PointName];
     button.setAttribute("aria-pressed", String(Math.abs(point.box_score - score) < 1e-9));
     button.title = `Boxes from ${percent(point.box_score)}`;
   }
 }
 
 export function drawFindings(
-  shown: Finding[],
+  shown: readonly Finding[],
   all: number,
   solidFrom: number,
   chosen: Finding | null,

@@ -21,8 +21,8 @@ export interface Group {
 const OFF = "fractura-single-keys-off";
 
 export function startShortcuts(groups: Group[], first: (event: KeyboardEvent) => boolean): void {
-  const dialog = byId<HTMLDialogElement>("help-dialog");
-  const box = byId<HTMLInputElement>("single-keys");
+  const dialog = byId("help-dialog", HTMLDialogElement);
+  const box = byId("single-keys", HTMLInputElement);
   box.checked = localStorage.getItem(OFF) === null;
   box.addEventListener("change", () => {
     if (box.checked) localStorage.removeItem(OFF);
@@ -33,7 +33,8 @@ export function startShortcuts(groups: Group[], first: (event: KeyboardEvent) =>
   const all = groups.flatMap(({ shortcuts }) => shortcuts);
   document.addEventListener("keydown", (event) => {
     const target = event.target as HTMLElement;
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"))
+      return;
     const onStage = target.id === "stage";
     if (event.key !== "Escape" && isField(target)) return;
     if (first(event)) {
@@ -43,7 +44,9 @@ export function startShortcuts(groups: Group[], first: (event: KeyboardEvent) =>
     if (event.key.length === 1 && !box.checked && !onStage) return;
     const found = all.find(
       ({ keys, onStage: only, shift }) =>
-        keys.includes(event.key) && (!only || onStage) && (shift === undefined || shift === event.shiftKey),
+        keys.includes(event.key) &&
+        (!only || onStage) &&
+        (shift === undefined || shift === event.shiftKey),
     );
     if (!found) return;
     event.preventDefault();

@@ -7,11 +7,11 @@ let asked: Promise<string> | null = null;
 /** Several requests that are refused at once ask only once. */
 export function askForToken(): Promise<string> {
   asked ??= new Promise<string>((resolve) => {
-    const dialog = byId<HTMLDialogElement>("token-dialog");
-    const input = byId<HTMLInputElement>("token-input");
+    const dialog = byId("token-dialog", HTMLDialogElement);
+    const input = byId("token-input", HTMLInputElement);
     input.value = "";
     dialog.oncancel = (event) => event.preventDefault();
-    byId<HTMLFormElement>("token-form").onsubmit = (event) => {
+    byId("token-form", HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       dialog.close();
       asked = null;

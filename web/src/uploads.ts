@@ -1,6 +1,6 @@
 /** Send files, a few at a time, each with its own progress. */
 
-import { problemOf, renewToken, token, type Problem, type ReadingDocument } from "./api";
+import { address, problemOf, renewToken, token, type Problem, type ReadingDocument } from "./api";
 import { announce, byId, html, percent } from "./dom";
 
 const AT_ONCE = 3;
@@ -18,7 +18,10 @@ let running = 0;
 let finished = 0;
 let failed = 0;
 
-export function sendFiles(files: Iterable<File>, arrived: (document: ReadingDocument) => void): void {
+export function sendFiles(
+  files: Iterable<File>,
+  arrived: (document: ReadingDocument) => void,
+): void {
   for (const file of files) waiting.push(listed(file));
   while (running < AT_ONCE && waiting.length) void work(arrived);
 }
@@ -26,7 +29,13 @@ export function sendFiles(files: Iterable<File>, arrived: (document: ReadingDocu
 function listed(file: File): Upload {
   const bar = html("progress", { max: 1, value: 0, "aria-label": `Progress of ${file.name}` });
   const status = html("span", { class: "status" }, "waiting");
-  const row = html("li", {}, html("span", { class: "name", title: file.name }, file.name), status, bar);
+  const row = html(
+    "li",
+    {},
+    html("span", { class: "name", title: file.name }, file.name),
+    status,
+    bar,
+  );
   byId("uploads").append(row);
   return { file, row, bar, status };
 }
@@ -56,7 +65,11 @@ function fault(upload: Upload, problem: Problem): void {
   upload.row.classList.add("fault");
   upload.bar.remove();
   upload.status.textContent = "refused";
-  const close = html("button", { type: "button", "aria-label": `Dismiss ${upload.file.name}` }, "×");
+  const close = html(
+    "button",
+    { type: "button", "aria-label": `Dismiss ${upload.file.name}` },
+    "×",
+  );
   close.addEventListener("click", () => upload.row.remove());
   upload.row.append(close, html("p", { role: "alert" }, problem.message));
 }
@@ -84,7 +97,7 @@ async function send(upload: Upload): Promise<ReadingDocument> {
 function transfer(upload: Upload): Promise<XMLHttpRequest> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", "v1/readings");
+    request.open("POST", address("/v1/readings", {}));
     const secret = token();
     if (secret) request.setRequestHeader("Authorization", `Bearer ${secret}`);
     request.upload.onprogress = ({ loaded, total }) => {

@@ -19,21 +19,25 @@ import {
   ToolGroupManager,
   WindowLevelTool,
   ZoomTool,
+  type Types as ToolTypes,
 } from "@cornerstonejs/tools";
 
-import { json, of, request, type Corners, type Display } from "./api";
+import { address, get, request, type Corners, type Display } from "./api";
+import { ends, shareRange, storedRange } from "./levels";
 
 export type DragTool = "window" | "pan" | "zoom";
 export type Preset = "stored" | "full" | "bone" | "soft";
 export type Point = [x: number, y: number];
 
-const TOOLS = { window: WindowLevelTool, pan: PanTool, zoom: ZoomTool };
+const TOOLS = [WindowLevelTool, PanTool, ZoomTool];
+const TOOL_NAMES: Record<DragTool, string> = {
+  window: WindowLevelTool.toolName as string,
+  pan: PanTool.toolName as string,
+  zoom: ZoomTool.toolName as string,
+};
 const SCHEME = "fractura";
 const VIEWPORT = "radiograph";
 const { Primary, Secondary, Auxiliary, Wheel } = ToolEnums.MouseBindings;
-
-/** Shares of the pixels that are black and white; bone is the bright part of a radiograph. */
-const SHARES: Record<"bone" | "soft", [number, number]> = { bone: [0.45, 0.999], soft: [0.02, 0.8] };
 
 interface Loaded {
   display: Display;
@@ -72,7 +76,7 @@ export function makeViewer(element: HTMLDivElement, changed: () => void): Viewer
   cache.setMaxCacheSize(256 * 1024 * 1024);
   const engine = new RenderingEngine("engine");
   engine.enableElement({ viewportId: VIEWPORT, element, type: Enums.ViewportType.STACK });
-  const viewport = engine.getViewport(VIEWPORT) as StackViewport;
+  const viewport = engine.getViewport<StackViewport>(VIEWPORT);
   const tools = makeTools(engine.id);
   element.addEventListener(Enums.Events.IMAGE_RENDERED, changed);
 
@@ -89,21 +93,15 @@ export function makeViewer(element: HTMLDivElement, changed: () => void): Viewer
     viewport.setViewPresentation({ ...viewport.getViewPresentation(), rotation });
     viewport.render();
   };
-  const storedRange = (): Types.VOIRange => {
-    const { slope, intercept, window } = shown!.display;
-    const half = (window.width - 1) / 2;
-    const ends = [window.center - 0.5 - half, window.center - 0.5 + half].map(
-      (value) => (value - intercept) / slope,
-    );
-    return { lower: Math.min(...ends), upper: Math.max(...ends) };
-  };
   const viewer: Viewer = {
     async show(id) {
       const imageId = `${SCHEME}:${id}`;
       await viewport.setStack([imageId]);
-      shown = loaded.get(imageId)!;
+      const arrived = loaded.get(imageId);
+      if (!arrived) throw new Error("the image did not arrive; choose it again");
+      shown = arrived;
       viewer.reset();
-      return shown.display;
+      return arrived.display;
     },
     resize() {
       const [x, y] = viewport.getPan();
@@ -115,12 +113,14 @@ export function makeViewer(element: HTMLDivElement, changed: () => void): Viewer
       turnTo(rotation);
     },
     use(tool) {
-      for (const { toolName } of Object.values(TOOLS)) tools.setToolPassive(toolName, { removeAllBindings: true });
+      for (const name of Object.values(TOOL_NAMES)) {
+        tools.setToolPassive(name, { removeAllBindings: true });
+      }
       bind(tools, tool);
     },
     preset(preset) {
       if (!shown) return;
-      setRange(preset === "stored" ? storedRange() : shareRange(shown.values, preset));
+      setRange(preset === "stored" ? storedRange(shown.display) : shareRange(shown.values, preset));
     },
     level() {
       const { lower, upper } = viewport.getProperties().voiRange ?? { lower: 0, upper: 1 };
@@ -129,7 +129,9 @@ export function makeViewer(element: HTMLDivElement, changed: () => void): Viewer
       return { width, center: ((lower + upper) / 2) * slope + intercept + 0.5 };
     },
     shiftLevel(widths, centers) {
-      const { lower, upper } = viewport.getProperties().voiRange!;
+      const range = viewport.getProperties().voiRange;
+      if (!range) return;
+      const { lower, upper } = range;
       const width = (upper - lower) * (1 + widths);
       const centre = (lower + upper) / 2 + centers * (upper - lower);
       setRange({ lower: centre - width / 2, upper: centre + width / 2 });
@@ -148,7 +150,7 @@ export function makeViewer(element: HTMLDivElement, changed: () => void): Viewer
       turnTo(0);
       viewport.resetCamera();
       viewport.setProperties({ invert: shown.display.invert !== shown.display.slope < 0 });
-      setRange(storedRange());
+      setRange(storedRange(shown.display));
     },
     zoom: () => viewport.getZoom(),
     zoomBy(factor) {
@@ -156,19 +158,20 @@ export function makeViewer(element: HTMLDivElement, changed: () => void): Viewer
       viewport.render();
     },
     panBy(x, y) {
-      const [from, to] = [viewport.canvasToWorld([0, 0]), viewport.canvasToWorld([x, y])];
       const { focalPoint, position } = viewport.getCamera();
+      if (!focalPoint || !position) return;
+      const [from, to] = [viewport.canvasToWorld([0, 0]), viewport.canvasToWorld([x, y])];
       const moved = (point: Types.Point3): Types.Point3 => [
         point[0] - to[0] + from[0],
         point[1] - to[1] + from[1],
         point[2],
       ];
-      viewport.setCamera({ focalPoint: moved(focalPoint!), position: moved(position!) });
+      viewport.setCamera({ focalPoint: moved(focalPoint), position: moved(position) });
       viewport.render();
     },
     jumpTo(box) {
-      const corners: Point[] = [[box[0], box[1]], [box[2], box[3]]];
-      const [a, b] = corners.map(viewer.toCanvas) as [Point, Point];
+      const a = viewer.toCanvas([box[0], box[1]]);
+      const b = viewer.toCanvas([box[2], box[3]]);
       const { clientWidth: width, clientHeight: height } = element;
       const share = Math.max(Math.abs(a[0] - b[0]) / width, Math.abs(a[1] - b[1]) / height);
       viewport.setZoom(Math.min(12, Math.max(1, (viewport.getZoom() * 0.35) / share)));
@@ -177,7 +180,8 @@ export function makeViewer(element: HTMLDivElement, changed: () => void): Viewer
     },
     toCanvas([x, y]) {
       const [column, row] = spacing();
-      return [...viewport.worldToCanvas([(x - 0.5) * column, (y - 0.5) * row, 0])] as Point;
+      const [left, top] = viewport.worldToCanvas([(x - 0.5) * column, (y - 0.5) * row, 0]);
+      return [left, top];
     },
     toImage(point) {
       const [column, row] = spacing();
@@ -186,28 +190,28 @@ export function makeViewer(element: HTMLDivElement, changed: () => void): Viewer
     },
     valueAt([x, y]) {
       if (!shown) return null;
-      const { columns, rows, slope, intercept } = shown.display;
-      const [column, row] = [Math.floor(x), Math.floor(y)];
-      if (column < 0 || row < 0 || column >= columns || row >= rows) return null;
-      return shown.values[row * columns + column]! * slope + intercept;
+      const { columns, slope, intercept } = shown.display;
+      const column = Math.floor(x);
+      if (column < 0 || column >= columns) return null;
+      const value = shown.values[Math.floor(y) * columns + column];
+      return value === undefined ? null : value * slope + intercept;
     },
   };
   return viewer;
 }
 
-function makeTools(engineId: string): NonNullable<ReturnType<typeof ToolGroupManager.createToolGroup>> {
-  const group = ToolGroupManager.createToolGroup("tools")!;
-  for (const tool of Object.values(TOOLS)) {
-    addTool(tool);
-    group.addTool(tool.toolName);
-  }
+function makeTools(engineId: string): ToolTypes.IToolGroup {
+  const group = ToolGroupManager.createToolGroup("tools");
+  if (!group) throw new Error("the page has a viewer already");
+  for (const tool of TOOLS) addTool(tool);
+  for (const name of Object.values(TOOL_NAMES)) group.addTool(name);
   group.addViewport(VIEWPORT, engineId);
   bind(group, "window");
   return group;
 }
 
 /** The left button and one finger do what was chosen; the others always the same. */
-function bind(group: ReturnType<typeof makeTools>, tool: DragTool): void {
+function bind(group: ToolTypes.IToolGroup, tool: DragTool): void {
   const always = {
     window: [],
     pan: [{ mouseButton: Auxiliary }],
@@ -218,15 +222,15 @@ function bind(group: ReturnType<typeof makeTools>, tool: DragTool): void {
       ...always[name],
       ...(name === tool ? [{ mouseButton: Primary }, { numTouchPoints: 1 }] : []),
     ];
-    if (bindings.length) group.setToolActive(TOOLS[name].toolName, { bindings });
+    if (bindings.length) group.setToolActive(TOOL_NAMES[name], { bindings });
   }
 }
 
 async function load(imageId: string): Promise<Types.IImage> {
   const id = imageId.slice(SCHEME.length + 1);
   const [display, bytes] = await Promise.all([
-    json<Display>(of(id, "/display")),
-    request(of(id, "/pixels")).then((response) => response.arrayBuffer()),
+    get("/v1/readings/{id}/display", { id }),
+    request(address("/v1/readings/{id}/pixels", { id })).then((response) => response.arrayBuffer()),
   ]);
   const values = new Uint16Array(bytes);
   if (values.length !== display.rows * display.columns) {
@@ -275,7 +279,7 @@ function describe(kind: string, imageId: string): object | undefined {
   const { rows, columns, spacing_mm } = image.display;
   const [row, column] = spacing_mm ?? [1, 1];
   switch (kind) {
-    case Enums.MetadataModules.IMAGE_PLANE:
+    case Enums.MetadataModules.IMAGE_PLANE as string:
       return {
         frameOfReferenceUID: imageId,
         rows,
@@ -288,7 +292,7 @@ function describe(kind: string, imageId: string): object | undefined {
         rowPixelSpacing: row,
         columnPixelSpacing: column,
       };
-    case Enums.MetadataModules.IMAGE_PIXEL:
+    case Enums.MetadataModules.IMAGE_PIXEL as string:
       return {
         bitsAllocated: 16,
         bitsStored: 16,
@@ -297,37 +301,9 @@ function describe(kind: string, imageId: string): object | undefined {
         pixelRepresentation: 0,
         photometricInterpretation: "MONOCHROME2",
       };
-    case Enums.MetadataModules.GENERAL_SERIES:
+    case Enums.MetadataModules.GENERAL_SERIES as string:
       return { modality: "DX", seriesInstanceUID: imageId };
     default:
       return undefined;
   }
-}
-
-function ends(values: Uint16Array): [number, number] {
-  let lowest = 65535;
-  let highest = 0;
-  for (const value of values) {
-    if (value < lowest) lowest = value;
-    if (value > highest) highest = value;
-  }
-  return [lowest, highest];
-}
-
-function shareRange(values: Uint16Array, preset: "full" | "bone" | "soft"): Types.VOIRange {
-  const [lowest, highest] = ends(values);
-  if (preset === "full") return { lower: lowest, upper: Math.max(lowest + 1, highest) };
-  const counts = new Uint32Array(65536);
-  for (const value of values) counts[value]! += 1;
-  const at = (share: number): number => {
-    let left = share * values.length;
-    for (let value = lowest; value < highest; value += 1) {
-      left -= counts[value]!;
-      if (left <= 0) return value;
-    }
-    return highest;
-  };
-  const [black, white] = SHARES[preset];
-  const lower = at(black);
-  return { lower, upper: Math.max(lower + 1, at(white)) };
 }

@@ -1,6 +1,6 @@
 /** The list of readings, newest first. */
 
-import { json, of, request, type ReadingDocument } from "./api";
+import { address, get, request, type ReadingDocument } from "./api";
 import { alarm, announce, byId, html, percent, timeOf } from "./dom";
 import { nameOf } from "./uploads";
 
@@ -19,7 +19,7 @@ const rows = new Map<string, Row>();
 let chosen: string | null = null;
 let oldest: string | null = null;
 let choose: (document: ReadingDocument) => void;
-let timer = 0;
+let timer: ReturnType<typeof setTimeout> | undefined;
 
 export async function startWorklist(select: (document: ReadingDocument) => void): Promise<void> {
   choose = select;
@@ -31,10 +31,7 @@ export async function startWorklist(select: (document: ReadingDocument) => void)
 async function fetchPage(before: string | null): Promise<void> {
   clearTimeout(timer);
   try {
-    const query = before ? `&before=${encodeURIComponent(before)}` : "";
-    const page = await json<{ readings: ReadingDocument[]; next: string | null }>(
-      `v1/readings?limit=${PAGE}${query}`,
-    );
+    const page = await get("/v1/readings", { query: { limit: PAGE, before } });
     if (before || !rows.size) {
       oldest = page.next;
       byId("more").hidden = !page.next;
@@ -50,7 +47,10 @@ function schedule(): void {
   clearTimeout(timer);
   const busy = [...rows.values()].some(({ document }) => unfinished(document));
   timer = setTimeout(
-    () => void (document.hidden ? schedule() : fetchPage(null)),
+    () => {
+      if (document.hidden) schedule();
+      else void fetchPage(null);
+    },
     busy ? WHILE_READING_MILLISECONDS : EVERY_MILLISECONDS,
   );
 }
@@ -111,7 +111,9 @@ function draw({ document, button }: Row): void {
         "span",
         { class: "decision", "data-kind": kind },
         document.state === "failed" ? "could not be read" : verdict(document),
-        ...(reading ? [html("span", { class: "share" }, percent(reading.fracture.probability))] : []),
+        ...(reading
+          ? [html("span", { class: "share" }, percent(reading.fracture.probability))]
+          : []),
       ),
       html(
         "span",
@@ -127,7 +129,7 @@ function draw({ document, button }: Row): void {
 
 async function loadThumbnail(id: string, place: HTMLElement): Promise<void> {
   try {
-    const data = await (await request(of(id, "/thumbnail.jpg"))).blob();
+    const data = await (await request(address("/v1/readings/{id}/thumbnail.jpg", { id }))).blob();
     const image = html("img", { alt: "" });
     image.src = URL.createObjectURL(data);
     image.onload = () => URL.revokeObjectURL(image.src);
