@@ -61,9 +61,9 @@ export function token(): string | null {
   return sessionStorage.getItem(TOKEN);
 }
 
-/** Ask the person for a token and keep it until the tab is closed. */
-export async function renewToken(): Promise<void> {
-  sessionStorage.setItem(TOKEN, await askForToken());
+/** Ask the person for a token and keep it, unless there is another than the refused one already. */
+export async function renewToken(refused: string | null): Promise<void> {
+  if (token() === refused) sessionStorage.setItem(TOKEN, await askForToken());
 }
 
 export function problemOf(status: number, body: string, retryAfter: string | null): Problem {
@@ -91,7 +91,7 @@ export async function request(address: string, options: RequestInit = {}): Promi
     }
     if (response.ok) return response;
     if (response.status === 401) {
-      if (token() === used) await renewToken();
+      await renewToken(used);
       continue;
     }
     throw problemOf(response.status, await response.text(), response.headers.get("Retry-After"));

@@ -57,6 +57,9 @@ export function makeDraft(changed: () => void): Draft {
     changed();
     announce("Box drawn. Save it with Enter, or give a note first.");
   });
+  surface.addEventListener("pointercancel", () => {
+    from = null;
+  });
   const draft = {
     get active() {
       return viewer !== null;
@@ -93,7 +96,11 @@ export function makeDraft(changed: () => void): Draft {
       const [x, y] = [direction[0] * step, direction[1] * step];
       if (event.shiftKey) {
         const end = inside([box[2] + x, box[3] + y]);
-        box = [box[0], box[1], Math.max(box[0] + step, end[0]), Math.max(box[1] + step, end[1])];
+        const least = [
+          Math.min(box[2], box[0] + LEAST_PIXELS),
+          Math.min(box[3], box[1] + LEAST_PIXELS),
+        ] as const;
+        box = [box[0], box[1], Math.max(least[0], end[0]), Math.max(least[1], end[1])];
       } else {
         const moved: Point = [
           Math.max(-box[0], Math.min(size[0] - box[2], x)),

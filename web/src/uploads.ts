@@ -76,10 +76,11 @@ function fault(upload: Upload, problem: Problem): void {
 
 async function send(upload: Upload): Promise<ReadingDocument> {
   for (let attempt = 1; ; attempt += 1) {
-    const answer = await transfer(upload);
+    const used = token();
+    const answer = await transfer(upload, used);
     if (answer.status < 300) return JSON.parse(answer.responseText) as ReadingDocument;
     if (answer.status === 401) {
-      await renewToken();
+      await renewToken(used);
       continue;
     }
     const problem = problemOf(
@@ -94,11 +95,10 @@ async function send(upload: Upload): Promise<ReadingDocument> {
 }
 
 /** fetch tells nothing of an upload's progress, so XMLHttpRequest. */
-function transfer(upload: Upload): Promise<XMLHttpRequest> {
+function transfer(upload: Upload, secret: string | null): Promise<XMLHttpRequest> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", address("/v1/readings", {}));
-    const secret = token();
     if (secret) request.setRequestHeader("Authorization", `Bearer ${secret}`);
     request.upload.onprogress = ({ loaded, total }) => {
       upload.bar.value = loaded / total;
