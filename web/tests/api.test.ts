@@ -105,6 +105,8 @@ describe("a request", () => {
       status: 0,
       message: "the service does not answer; is it still running?",
     });
+    serve(() => Promise.reject(new DOMException("not allowed", "SecurityError")));
+    await expect(request("v1/readings")).rejects.toMatchObject({ status: 0 });
     serve(() => Promise.reject(new DOMException("gone", "AbortError")));
     await expect(request("v1/readings")).rejects.toMatchObject({ name: "AbortError" });
   });

@@ -48,6 +48,7 @@ describe("a message", () => {
     expect(first?.getAttribute("role")).toBe("alert");
     expect(first?.querySelector("span")?.textContent).toBe("The disk is full");
     expect(second?.querySelector("span")?.textContent).toBe("Odd");
+    expect(first?.querySelector("button")?.getAttribute("aria-label")).toBe("Dismiss");
     first?.querySelector("button")?.click();
     expect([...byId("toasts").children]).toEqual([second]);
     vi.advanceTimersByTime(15_000);

@@ -105,7 +105,8 @@ describe("by pointer", () => {
 
   it("four pixels are a box", () => {
     draft.start(scaled(1), WIDTH, HEIGHT);
-    drag([10, 10], [14, 14]);
+    pointer("pointerdown", 10, 10);
+    pointer("pointerup", 14, 14);
     expect(draft.box).toEqual([10, 10, 14, 14]);
   });
 

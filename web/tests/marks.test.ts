@@ -43,6 +43,10 @@ describe("the marks of a reading", () => {
 
   it("lead to their boxes, where they have one", async () => {
     await openWith(mark(1), mark(2, { box }));
+    expect(rows().map((row) => row.querySelector(".head")?.textContent)).toEqual([
+      "Agree×",
+      "Agreeshow box×",
+    ]);
     const links = rows().map((row) => row.querySelector<HTMLButtonElement>(".link"));
     expect(links[0]).toBeNull();
     links[1]?.click();
@@ -120,6 +124,7 @@ describe("a new mark", () => {
     expect(rows()).toHaveLength(2);
     expect(note().value).toBe("");
     expect(byId("announcement").textContent).toBe("Saved: Missed fracture.");
+    expect(byId("toasts").textContent).toBe("Saved: Missed fracture.");
   });
 
   it("that is refused leaves note and marks as they were", async () => {
@@ -148,7 +153,7 @@ describe("a new mark", () => {
 
 describe("a mark's button", () => {
   const press = (row = 0): void =>
-    rows()[row]?.querySelector<HTMLButtonElement>("[aria-label^=Delete]")?.click();
+    rows()[row]?.querySelector<HTMLButtonElement>("[aria-label='Delete mark: Agree']")?.click();
 
   it("deletes it and no other", async () => {
     await openWith(mark(1), mark(2, { kind: "disagree" }));
@@ -160,6 +165,7 @@ describe("a mark's button", () => {
     expect(asked).toMatchObject([{ method: "DELETE", address: `v1/marks/${mark(1).id}` }]);
     expect(rows()[0]?.textContent).toContain("Disagree");
     expect(changed).toHaveBeenLastCalledWith([mark(2, { kind: "disagree" })]);
+    expect(byId("announcement").textContent).toBe("Mark deleted.");
     expect(document.activeElement).toBe(note());
   });
 

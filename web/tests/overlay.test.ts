@@ -106,6 +106,7 @@ describe("boxes", () => {
     const hidden = { findings: [finding(0.9)], marks, boxes: false };
     drawScene(scaled(1), scene({ ...hidden, draft: [5, 6, 7, 8] }));
     expect(kinds()).toEqual(["draft"]);
+    expect(texts()).toEqual(["missed fracture"]);
     drawScene(scaled(1), scene(hidden));
     expect(kinds()).toEqual([]);
   });
@@ -128,8 +129,11 @@ describe("boxes", () => {
     expect(frame?.querySelector("polygon")?.getAttribute("points")).toBe(
       "280.0,110.0 280.0,130.0 240.0,130.0 240.0,110.0",
     );
-    expect(frame?.querySelector("text")?.getAttribute("x")).toBe("244");
-    expect(frame?.querySelector("rect")?.getAttribute("y")).toBe("90");
+    const at = (name: string, kind: string): number =>
+      Number(frame?.querySelector(kind)?.getAttribute(name));
+    expect([at("x", "rect"), at("y", "rect")]).toEqual([239, 90]);
+    expect([at("x", "text"), at("y", "text")]).toEqual([244, 103]);
+    expect(at("width", "rect")).toBeCloseTo(10 + 7.1 * "90 %".length);
   });
 
   it.each([
@@ -153,11 +157,19 @@ describe("a canvas", () => {
     expect(on("beside")).toEqual([]);
   });
 
+  it.each(["width", "height"] as const)("follows the %s of the viewport", (side) => {
+    drawScene(scaled(1), scene());
+    canvas("layers")[side] = 10;
+    drawScene(scaled(1), scene());
+    expect([canvas("layers").width, canvas("layers").height]).toEqual([400, 200]);
+  });
+
   it("keeps its memory where its size is the same", () => {
     drawScene(scaled(1), scene());
     const set = vi.spyOn(canvas("layers"), "width", "set");
     drawScene(scaled(1), scene());
     expect(set).not.toHaveBeenCalled();
+    expect(getContext).toHaveBeenLastCalledWith("2d");
   });
 
   it("that cannot be drawn on is a fault", () => {

@@ -109,11 +109,13 @@ describe("files", () => {
   it("give their readings, which have their names in this tab", async () => {
     expect(uploads.nameOf(reading(1).id)).toBe("Radiograph 00000000");
     send("wrist.png");
+    let name = "";
     arrived.mockImplementation(({ id }) => {
-      expect(uploads.nameOf(id)).toBe("wrist.png");
+      name = uploads.nameOf(id);
     });
     await sent(0).answer(202, reading(1, { state: "queued", reading: null }));
     expect(arrived).toHaveBeenCalledExactlyOnceWith(reading(1, { state: "queued", reading: null }));
+    expect(name).toBe("wrist.png");
     expect(rows()).toEqual([]);
   });
 
@@ -135,6 +137,7 @@ describe("progress", () => {
     send("a");
     expect(status(0)).toBe("waiting");
     expect(bar(0)?.value).toBe(0);
+    expect(bar(0)?.getAttribute("aria-label")).toBe("Progress of a");
     sent(0).upload.onprogress?.({ loaded: 3, total: 4 });
     expect(status(0)).toBe("75 %");
     expect(bar(0)?.value).toBe(0.75);
@@ -154,6 +157,7 @@ describe("a refused file", () => {
     expect(status(0)).toBe("refused");
     expect(bar(0)).toBeNull();
     expect(arrived).not.toHaveBeenCalled();
+    expect(row?.querySelector("button")?.getAttribute("aria-label")).toBe("Dismiss a.txt");
     row?.querySelector("button")?.click();
     expect(rows().map((one) => one.querySelector(".name")?.textContent)).toEqual(["b.png"]);
   });

@@ -83,10 +83,8 @@ describe("the list", () => {
   });
 
   it("keeps the order of time, whatever comes first", async () => {
-    await open(page(reading(4), reading(2)));
-    worklist.put(reading(3));
-    worklist.put(reading(5));
-    worklist.put(reading(1));
+    await open(page(reading(2)));
+    for (const number of [4, 5, 3, 1]) worklist.put(reading(number));
     expect(times()).toEqual(["12:05", "12:04", "12:03", "12:02", "12:01"]);
   });
 });
@@ -109,10 +107,11 @@ describe("a row", () => {
       page(
         reading(2, { is_dicom: true, image_kept: true }),
         reading(1, { is_dicom: false, image_kept: false }),
+        reading(0, { state: "failed", reading: null }),
       ),
     );
     const when = buttons().map((button) => button.querySelector(".when")?.textContent);
-    expect(when[0]).toMatch(/ · DICOM$/);
+    expect(when[0]).toMatch(/^[^·]+ · DICOM$/);
     expect(when[1]).toMatch(/^[^·]+ · image deleted$/);
     const pictures = asked.filter(({ address }) => address.endsWith("thumbnail.jpg"));
     expect(pictures.map(({ address }) => address)).toEqual([
@@ -181,10 +180,14 @@ describe("a change", () => {
 describe("the choice", () => {
   it("is shown on one row", async () => {
     await open(page(reading(2), reading(1)));
+    const scroll = vi.spyOn(Element.prototype, "scrollIntoView");
     expect(current()).toBe(-1);
     worklist.markChosen(reading(2).id);
     worklist.markChosen(reading(1).id);
     expect(buttons().map((button) => button.getAttribute("aria-current"))).toEqual([null, "true"]);
+    expect(scroll).toHaveBeenLastCalledWith({ block: "nearest" });
+    worklist.markChosen("unknown");
+    expect(current()).toBe(-1);
   });
 
   it("goes up and down, and stops at the ends", async () => {
@@ -228,8 +231,8 @@ it("arrows move the focus, and only they", async () => {
 });
 
 describe("news", () => {
-  it("is asked for often while something is read, else seldom", async () => {
-    const asked = await open(page(queued(1)), page(reading(1)));
+  it.each(["queued", "running"] as const)("is asked for often while one is %s", async (state) => {
+    const asked = await open(page(reading(1, { state, reading: null })), page(reading(1)));
     await vi.advanceTimersByTimeAsync(699);
     expect(lists(asked)).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1);
