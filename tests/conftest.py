@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from typer.testing import CliRunner
 
-import fractura
+import fractura as package
+from fractura.cli import app
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
 
@@ -40,4 +42,15 @@ def phantom_pngs(tmp_path_factory):
 @pytest.fixture(scope="session")
 def command_environment():
     """Environment in which ``python -m fractura.cli`` finds this package in a new process."""
-    return {**os.environ, "PYTHONPATH": str(Path(fractura.__file__).parents[1])}
+    return {**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])}
+
+
+@pytest.fixture
+def fractura(tmp_path, monkeypatch):
+    """Runs the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return CliRunner().invoke(app, list(map(str, arguments)))
+
+    return run

@@ -12,13 +12,10 @@ import pytest
 from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import FRACTURE, Annotation, Record
 from fractura.datasets.storage import write_manifest
+from fractura.evaluation.classes import class_split
 from fractura.evaluation.predictions.run_table import run_predictions, write_predictions
-from fractura.evaluation.run_scorecard import (
-    Cost,
-    Provenance,
-    classification_scorecard,
-    write_scorecard,
-)
+from fractura.evaluation.scorecard import Cost, Provenance, Scorecard
+from fractura.evaluation.scorecard_file import write_scorecard
 from fractura.findings import Box, Finding, Reading
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
@@ -40,19 +37,17 @@ def write_run(folder: Path) -> None:
     ids, classes = ("a", "b", "c", "d"), ("no fracture", "fracture")
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
     truth = np.array([0, 0, 1, 1])
-    card = classification_scorecard(
-        ids,
-        ids,
-        probabilities,
-        truth,
-        classes,
+    said = run_predictions(ids, ids, truth, probabilities, classes)
+    card = Scorecard(
+        model="resnet18",
         task="binary-fracture",
-        split="valid",
+        kind="classification",
+        classes=classes,
         cost=Cost(11_000_000, 20.0, 1, 60.0, 10, 50.0, 224, "none"),
         provenance=Provenance("resnet18", "binary-fracture", "0" * 64, 0, {}, None, "2026-01-01"),
+        splits={"valid": class_split(said, "binary-fracture")},
     )
     write_scorecard(folder / "scorecard.json", card)
-    said = run_predictions(ids, ids, truth, probabilities, classes)
     write_predictions(folder / "predictions.csv", {"valid": said})
 
 

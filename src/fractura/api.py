@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fractura.datasets.audit.result import Audit
     from fractura.datasets.manifest import Manifest
     from fractura.datasets.record import Label
+    from fractura.evaluation.scorecard import Scorecard
     from fractura.findings import Failure, Reading
     from fractura.imaging.radiograph import Radiograph
     from fractura.reading.reader import Reader
@@ -323,6 +324,7 @@ def train(
         FracturaError: the recipe, the manifest or the folder does not allow it.
         ImportError: PyTorch is not installed (``pip install "fractura[train]"``).
     """
+    from fractura.evaluation.evaluate import EvaluationSettings
     from fractura.training.recipe import read_recipe
     from fractura.training.recipes import recipe_path
     from fractura.training.run import train as run
@@ -335,7 +337,7 @@ def train(
     finished = run(
         chosen, Path(manifest), Path(out), machine=Machine(workers=workers), resume=resume
     )
-    score(finished, Path(manifest), "valid")
+    score(finished, Path(manifest), EvaluationSettings("valid", leaks="leave out"))
     return finished
 
 
@@ -347,20 +349,18 @@ def evaluate(
     out: str | Path | None = None,
     samples: int = 2000,
     seed: int = 0,
-) -> Any:
+) -> Scorecard:
     """Measure a model, or the predictions of any other system, on one split of a manifest.
 
     Args:
-        model: a shipped model's name, the path of an exported file, or of another system's
-            predictions (readings, CSV, COCO results, a folder of YOLO text files).
+        model: a shipped model's name, the path of an exported file, a run folder, or another
+            system's predictions (readings, CSV, COCO results, a folder of YOLO text files).
         manifest: the path of a split manifest.
         split: that is measured.
-        out: folder for ``scorecard.json``, predictions and pictures; ``None`` writes nothing.
+        out: folder for ``scorecard.json``, predictions and pictures; ``None`` writes nothing, but
+            for a run, whose own scorecard gets the split.
         samples: bootstrap samples of the 95 % intervals.
         seed: of everything drawn.
-
-    Returns:
-        The scorecard.
 
     Raises:
         LeakError: the model has seen some of the cases in training.
@@ -370,6 +370,12 @@ def evaluate(
     from fractura.evaluation.evaluate import evaluate as measure
 
     settings = EvaluationSettings(split=split, samples=samples, seed=seed)
+    if (Path(model) / "run.json").is_file():
+        from fractura.training.run_folder import read_run
+        from fractura.training.score import score
+
+        run = read_run(Path(model))
+        return score(run, Path(manifest), settings, None if out is None else Path(out))
     return measure(str(model), Path(manifest), settings, None if out is None else Path(out))
 
 

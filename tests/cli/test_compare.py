@@ -15,15 +15,12 @@ from typer.testing import CliRunner
 
 from fractura.cli import _Commands
 from fractura.cli.compare import compare
-from fractura.evaluation.detection import match
+from fractura.evaluation.classes import class_split
 from fractura.evaluation.predictions.run_table import run_predictions, write_predictions
-from fractura.evaluation.run_scorecard import (
-    Cost,
-    Provenance,
-    classification_scorecard,
-    detection_scorecard,
-    write_scorecard,
-)
+from fractura.evaluation.scorecard import Cost, Provenance, Scorecard
+from fractura.evaluation.scorecard_file import scorecard_from, write_scorecard
+from fractura.evaluation.sections import evaluate_cases
+from tests.evaluation.boxed import boxed_cases
 
 COST = Cost(11_180_000, 14.25, 1, 360.0, 8, 63.5, 128, "none")
 ORIGIN = Provenance("resnet18", "wrist", "ab" * 32, 0, {"torch": "2.6"}, "f00ba4", "2026-11-21")
@@ -52,7 +49,7 @@ def figures(value, low, high, n=12):
 def hand_made(model, auroc, accuracy, latency, **provenance):
     """A small scorecard with figures that are known by heart."""
     return {
-        "schema": 1, "model": model, "task": "binary-fracture", "kind": "classification",
+        "schema": 2, "model": model, "task": "binary-fracture", "kind": "classification",
         "classes": list(CLASSES),
         "cost": {
             "parameters": 11_180_000, "latency_ms": latency, "threads": 1,
@@ -60,7 +57,8 @@ def hand_made(model, auroc, accuracy, latency, **provenance):
             "input_side": 128, "started_from": "none",
         },
         "provenance": {
-            "recipe": "wrist", "manifest_hash": "ab" * 32, "seed": 0, "versions": {},
+            "model": model, "recipe": "wrist", "manifest_hash": "ab" * 32, "seed": 0,
+            "versions": {},
             "revision": None, "date": "2026-11-21", **provenance,
         },
         "splits": {"valid": {
@@ -82,7 +80,8 @@ UNKNOWN = hand_made("custom-cnn", figures(None, None, None), figures(0.5, None, 
 
 def written(folder, scorecard):
     folder.mkdir(parents=True)
-    write_scorecard(folder / "scorecard.json", scorecard)
+    whole = scorecard if isinstance(scorecard, Scorecard) else scorecard_from(scorecard)
+    write_scorecard(folder / "scorecard.json", whole)
     return folder
 
 
@@ -168,18 +167,19 @@ def test_like_named_runs_get_names_that_differ(tmp_path, run):
     assert names == ["resnet18 (wrist)", "resnet18 (b)", "resnet18 (c)", "vgg16"]
 
 
+def scorecard(model, task, kind, splits):
+    origin = replace(ORIGIN, model=model)
+    return Scorecard(model, task, kind, CLASSES, COST, origin, splits)
+
+
 def measured(folder, model, skill, *, ids=IDS, truth=TRUTH):
     """A run with predictions beside its scorecard."""
     random = np.random.default_rng(0)
     shares = np.clip(random.normal(0.5, 0.2, len(ids)) + skill * (truth - 0.5), 0, 1)
     both = np.stack([1 - shares, shares], axis=1)
-    card = classification_scorecard(
-        ids, ids, both, truth, CLASSES,
-        task="binary-fracture", split="valid", cost=COST,
-        provenance=replace(ORIGIN, model=model), samples=50,
-    )  # fmt: skip
-    written(folder, card)
     cases = run_predictions(ids, ids, truth, both, CLASSES)
+    split = class_split(cases, "binary-fracture", samples=50)
+    written(folder, scorecard(model, "binary-fracture", "classification", {"valid": split}))
     write_predictions(folder / "predictions.csv", {"valid": cases})
     return folder
 
@@ -223,17 +223,15 @@ def test_the_page_fetches_nothing_and_escapes_names(tmp_path, run):
 
 
 def test_detectors_and_the_multi_task_network_side_by_side(tmp_path, run):
-    fractured = TRUTH == 1
-    box = np.array([[10.0, 10, 40, 40]])
     for name, shift, task in (("fractura", 1, "multi-task"), ("fcos", 20, "detection")):
-        matches = [
-            match(box + shift, np.array([0.5]), box if yes else box[:0]) for yes in fractured
+        box = np.array([[10.0, 10, 40, 40]])
+        images = [
+            (box + shift, np.array([0.4 + number / 50]), box if yes else box[:0])
+            for number, yes in enumerate(TRUTH)
         ]
-        card = detection_scorecard(
-            IDS, IDS, np.full(12, 0.4), fractured, {0.5: matches}, task=task, split="test",
-            cost=COST, provenance=replace(ORIGIN, model=name), samples=20,
-        )  # fmt: skip
-        written(tmp_path / name, card)
+        cases = boxed_cases(images, TRUTH == 1, np.full(12, 0.4))
+        split = evaluate_cases(cases, samples=20)
+        written(tmp_path / name, scorecard(name, task, "detection", {"test": split}))
     result = run(tmp_path / "fcos", tmp_path / "fractura", "--out", "out", "--split", "test")
     assert result.exit_code == 0, result.output
     text = (tmp_path / "out" / "comparison.md").read_text("utf-8")

@@ -14,7 +14,7 @@ import pytest
 from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import FRACTURE, Annotation, Record
 from fractura.datasets.storage import write_manifest
-from fractura.evaluation.run_scorecard import read_scorecard
+from fractura.evaluation.scorecard_file import read_scorecard
 from fractura.evaluation.stress import ood, robustness
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
@@ -72,16 +72,15 @@ def test_another_systems_table_gives_the_whole_report(fractura, table, tmp_path)
         "scorecard.json", "report.html", "model-card.md", "claim-2024.md", "stard-ai.md",
         "predictions.csv",
     }  # fmt: skip
-    card = read_scorecard(tmp_path / "a")
-    part = card["splits"]["test"]
-    assert (part["cases"], part["positives"], part["leak"]) == (40, 10, None)
+    part = read_scorecard(tmp_path / "a").of("test")
+    assert (part.cases, part.positives, part.leak) == (40, 10, None)
     with (tmp_path / "other.csv").open() as file:
         rows = [(float(row["probability"]), int(row["file"][:-4])) for row in csv.DictReader(file)]
     ones = [score for score, number in rows if number % 4 == 0]
     zeros = [score for score, number in rows if number % 4]
     wins = sum((one > zero) + (one == zero) / 2 for one in ones for zero in zeros)
-    assert part["figures"]["auroc"]["value"] == pytest.approx(wins / len(ones) / len(zeros))
-    assert part["figures"]["auroc"]["n"] == 40
+    assert part.figures["auroc"]["value"] == pytest.approx(wins / len(ones) / len(zeros))
+    assert part.figures["auroc"]["n"] == 40
     again = fractura("report", "a", "--out", "b")
     assert again.exit_code == 0, again.stderr
     assert (tmp_path / "b" / "model-card.md").read_text() == (
@@ -112,9 +111,9 @@ def test_a_leaking_split_is_refused_left_out_or_named_everywhere(fractura, leaki
     options = ("--samples", "100")
     kept = fractura("evaluate", "other.csv", leaking, "--out", "b", "--without-leaks", *options)
     assert kept.exit_code == 0, kept.stderr
-    part = read_scorecard(tmp_path / "b")["splits"]["test"]
-    assert (part["cases"], part["leak"]) == (37, None)
-    assert any("3 cases" in note for note in part["notes"])
+    part = read_scorecard(tmp_path / "b").of("test")
+    assert (part.cases, part.leak) == (37, None)
+    assert any("3 cases" in note for note in part.notes)
     leaky = fractura("evaluate", "other.csv", leaking, "--out", "c", "--leaky", *options)
     assert leaky.exit_code == 0, leaky.stderr
     assert "3 of 40 cases are not new" in leaky.stdout
@@ -160,16 +159,17 @@ def test_a_model_reads_radiographs_changed_and_foreign(fractura, tmp_path, monke
         "--stress", "2",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    part = read_scorecard(tmp_path / "a")["splits"]["test"]
-    assert {"robustness", "relations", "augmented", "heatmaps", "foreign", "gallery"} <= set(part)
+    part = read_scorecard(tmp_path / "a").of("test")
+    sections = ("robustness", "metamorphic", "tta", "heatmaps", "ood", "gallery")
+    assert all(getattr(part, name) for name in sections)
     lines = (tmp_path / "a" / "readings.jsonl").read_text().splitlines()
     assert [json.loads(line)["path"][-5:] for line in lines] == [f"{n}.png" for n in range(6)]
     again = fractura("evaluate", "a/readings.jsonl", "phantoms.parquet", "--samples", "100",
                      "--out", "b")  # fmt: skip
     assert again.exit_code == 0, again.stderr
-    other = read_scorecard(tmp_path / "b")["splits"]["test"]
-    assert other["figures"] == part["figures"]
-    assert other["cases_sha256"] == part["cases_sha256"]
+    other = read_scorecard(tmp_path / "b").of("test")
+    assert other.figures == part.figures
+    assert other.cases_sha256 == part.cases_sha256
 
 
 def test_a_model_of_several_classes(fractura, table, tmp_path):
@@ -179,9 +179,9 @@ def test_a_model_of_several_classes(fractura, table, tmp_path):
     model = write_constants(tmp_path / "region.onnx", description, logits=[[2.0, 1.0, 0.0]])
     result = fractura("evaluate", model, table, "--out", "a", "--samples", "100")
     assert result.exit_code == 0, result.stderr
-    part = read_scorecard(tmp_path / "a")["splits"]["test"]
-    assert part["figures"]["accuracy"]["value"] == 0.5
-    assert part["confusion"] == [[20, 0, 0], [20, 0, 0], [0, 0, 0]]
+    part = read_scorecard(tmp_path / "a").of("test")
+    assert part.figures["accuracy"]["value"] == 0.5
+    assert part.confusion == [[20, 0, 0], [20, 0, 0], [0, 0, 0]]
     assert (tmp_path / "a" / "report.html").is_file()
 
 

@@ -14,7 +14,7 @@ from fractura.evaluation.metrics.boxes import detection
 from fractura.evaluation.metrics.image import image_figures
 from fractura.evaluation.predictions.model import read_with
 from fractura.evaluation.report.page import write_report
-from fractura.evaluation.run_scorecard import read_scorecard
+from fractura.evaluation.scorecard_file import read_scorecard
 
 ROOT = Path(__file__).parents[2]
 SCORECARD = ROOT / "recipes" / "fractura-s.scorecard.json"
@@ -32,7 +32,7 @@ def test_the_committed_report_is_of_the_committed_scorecard(tmp_path: Path) -> N
 
 
 def test_the_tables_are_those_of_the_scorecard() -> None:
-    figures = read_scorecard(SCORECARD)["splits"]["valid"]["figures"]
+    figures = read_scorecard(SCORECARD).of("valid").figures
     for page in (
         ROOT / "README.md",
         ROOT / "docs" / "evaluation" / "fractura-s.md",
@@ -53,8 +53,8 @@ def test_the_committed_scorecard_is_the_shipped_models(shared_data: Path) -> Non
     items = SOURCE.read(shared_data / "fracatlas", Options("fracatlas"))
     records = [item for item in items if isinstance(item, Record) and item.id in said]
     cases = read_with("fractura-s", records).cases
-    committed = read_scorecard(SCORECARD)["splits"]["valid"]
-    assert len(cases) == committed["cases"] == len(said)
+    committed = read_scorecard(SCORECARD).of("valid")
+    assert len(cases) == committed.cases == len(said)
     differences = [
         abs(said[record.id] - probability)
         for record, probability in zip(cases.records, cases.probability, strict=True)
@@ -66,6 +66,6 @@ def test_the_committed_scorecard_is_the_shipped_models(shared_data: Path) -> Non
         ("ap50", boxes["ap50"], 0.04),
         ("calibration_error", image["calibration_error"], 0.02),
     ):
-        assert found["value"] == pytest.approx(committed["figures"][name]["value"], abs=tolerance)
+        assert found["value"] == pytest.approx(committed.figures[name]["value"], abs=tolerance)
     assert image["auroc"]["value"] >= 0.85
     assert boxes["ap50"]["value"] >= 0.30

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from fractura.errors import FracturaError, SaveError
+from fractura.evaluation.evaluate import EvaluationSettings
 from fractura.training import module
 from fractura.training.recipe import Recipe, read_recipe, recipe_yaml
 from fractura.training.run_folder import read_run
@@ -42,7 +43,8 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(manifest: Path) -> Path:
     """A finished run of the classifier."""
     out = manifest.parent / "whole"
-    score(run(CLASSIFIER, manifest, out), manifest, "valid")
+    settings = EvaluationSettings("valid", samples=100)
+    score(run(CLASSIFIER, manifest, out), manifest, settings)
     return out
 
 
@@ -86,7 +88,15 @@ def cut_and_resume(chosen: Recipe, manifest: Path, out: Path, workers: tuple[int
 def test_the_run_folder_tells_what_happened(whole: Path) -> None:
     names = {str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file()}
     assert names == {
-        *("recipe.yaml", "run.json", "split.json", "metrics.csv", "last.ckpt", "best.ckpt"),
+        *(
+            "recipe.yaml",
+            "run.json",
+            "split.json",
+            "metrics.csv",
+            "last.ckpt",
+            "model.onnx",
+            "best.ckpt",
+        ),
         *("weights.safetensors", "plots/curves.png", "plots/samples.png"),
         *("scorecard.json", "predictions.csv"),
     }

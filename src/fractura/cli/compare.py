@@ -47,7 +47,7 @@ def compare(
     """
     from fractura.evaluation.compare.gather import gather
     from fractura.evaluation.compare.write import write_comparison
-    from fractura.evaluation.run_scorecard import SCORECARD
+    from fractura.evaluation.scorecard_file import SCORECARD
 
     finished = [run for run in runs if run.is_file() or (run / SCORECARD).is_file()]
     for run in runs:

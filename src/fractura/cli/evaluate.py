@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +13,11 @@ from fractura.cli.terminal import NOTICE, show
 from fractura.errors import WrongUsageError
 from fractura.progress import with_progress
 from fractura.text import printable
+
+if TYPE_CHECKING:
+    from fractura.evaluation.evaluate import EvaluationSettings
+    from fractura.evaluation.interval import FigureValue
+    from fractura.evaluation.scorecard import Scorecard, Split
 
 STRESSED = 60
 
@@ -105,12 +111,6 @@ def evaluate(
         raise WrongUsageError("--leaky and --without-leaks contradict each other; choose one")
     if rule and choose_on is None:
         raise WrongUsageError("--rule chooses thresholds on another split; name it: --choose-on")
-    if Path(model).is_dir() and (Path(model) / "run.json").is_file():
-        if out is None:
-            show_figures(_add_to_run(Path(model), manifest, split))
-            show(f"Added to {printable(str(Path(model) / 'scorecard.json'))}.")
-            return
-        model = _exported(Path(model), out)
     import cv2
 
     from fractura.evaluation.evaluate import EvaluationSettings
@@ -128,13 +128,14 @@ def evaluate(
         samples=samples,
         seed=seed,
     )
-    card = measure(model, manifest, settings, out, with_progress)
-    part = card["splits"][split]
-    if part.get("leak"):
-        show(f"{part['leak']['sentence']}: {'; '.join(part['leak']['reasons'])}", "red")
-    show_figures(part)
-    for note in part.get("notes", ()):
-        show(f"  note: {printable(note)}")
+    own = Path(model).is_dir() and (Path(model) / "run.json").is_file()
+    if own:
+        card = _measure_run(Path(model), manifest, settings, out)
+    else:
+        card = measure(model, manifest, settings, out, with_progress)
+    show_split(card.of(split))
+    if own and out is None:
+        show(f"Added to {printable(str(Path(model) / 'scorecard.json'))}.")
     if out is not None:
         from fractura.evaluation.report.page import write_report
 
@@ -143,37 +144,34 @@ def evaluate(
     show(NOTICE)
 
 
-def _add_to_run(run: Path, manifest: Path, split: str) -> dict[str, Any]:
+def _measure_run(
+    run: Path, manifest: Path, settings: EvaluationSettings, out: Path | None
+) -> Scorecard:
+    from fractura.training.export.measure import one_thread
     from fractura.training.run_folder import read_run
     from fractura.training.score import score
 
-    return score(read_run(run), manifest, split)
-
-
-def _exported(run: Path, out: Path) -> str:
-    """The run as a file in ``out``, which is measured as its user would read with it."""
-    from fractura.atomic_write import make_folder
-    from fractura.training.export import write_onnx
-    from fractura.training.export.examples import Validation
-    from fractura.training.export.measure import one_thread
-    from fractura.training.export.write import COMPARED
-    from fractura.training.finish import describe_run
-    from fractura.training.run_folder import load_network, read_run
-
     one_thread()
-    trained = read_run(run)
-    network = load_network(trained)
-    make_folder(out)
-    path = out / "model.onnx"
-    write_onnx(network, describe_run(trained), path, Validation(trained, None, COMPARED))
-    if (run / "metrics.csv").is_file():
+    card = score(read_run(run), manifest, settings, out, with_progress)
+    if out is not None and (run / "metrics.csv").is_file():
         shutil.copyfile(run / "metrics.csv", out / "metrics.csv")
-    return str(path)
+    return card
 
 
-def show_figures(part: dict[str, Any]) -> None:
-    """Print the figures of one split of a scorecard, one a line."""
-    for name, figure in part["figures"].items():
+def show_split(split: Split) -> None:
+    """Print the figures of one split, one a line, after a leak and before the notes."""
+    if split.leak:
+        show(f"{split.leak['sentence']}: {'; '.join(split.leak['reasons'])}", "red")
+    _show_figures(split.figures)
+    if split.figures_of_evaluated is not None:
+        show(f"\n  {split.not_evaluated:,} cases were not evaluated; of the others:")
+        _show_figures(split.figures_of_evaluated)
+    for note in split.notes:
+        show(f"  note: {printable(note)}")
+
+
+def _show_figures(figures: Mapping[str, FigureValue | None]) -> None:
+    for name, figure in figures.items():
         if figure is None:
             continue
         words = name.replace("_", " ")

@@ -43,13 +43,13 @@ def report(
     Exit status: 0 all is well, 1 a file cannot be written, 2 the scorecard cannot be read.
     """
     from fractura.evaluation.report.page import write_report
-    from fractura.evaluation.run_scorecard import SCORECARD, read_scorecard
+    from fractura.evaluation.scorecard_file import SCORECARD, read_scorecard
 
     try:
         scorecard = read_scorecard(source)
     except FracturaError as error:
         raise WrongUsageError(str(error)) from error
-    there = list(scorecard["splits"])
+    there = list(scorecard.splits)
     if split is None and len(there) != 1:
         names = ", ".join(there) or "none"
         raise WrongUsageError(f"{source} has the splits {names}; choose one with --split NAME")

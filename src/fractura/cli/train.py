@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractura.cli.evaluate import show_figures
+from fractura.cli.evaluate import show_split
 from fractura.cli.terminal import show
 from fractura.errors import FracturaError, WrongUsageError
+from fractura.progress import with_progress
 from fractura.text import printable
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def train(
     if preview is not None:
         _preview(chosen, manifest, cache or folder.parent / ".cache", preview)
         return
+    from fractura.evaluation.evaluate import EvaluationSettings
     from fractura.training.callbacks.interruption import StoppedError
     from fractura.training.run import LostError
     from fractura.training.run import train as run
@@ -100,7 +102,8 @@ def train(
             typer.echo(f"fractura: {printable(str(error))}", err=True)
         raise typer.Exit(130 if isinstance(error, StoppedError) else 1) from None
     if speaks():
-        show_figures(score(finished, manifest, "valid"))
+        settings = EvaluationSettings("valid", leaks="leave out")
+        show_split(score(finished, manifest, settings, progress=with_progress).of("valid"))
         show(f"The run is in {printable(str(folder))}.")
 
 

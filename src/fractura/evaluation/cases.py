@@ -176,7 +176,9 @@ def pooled(cases: Cases, level: Level) -> Cases:
     )
 
 
-DECISIONS = ("no fracture", "uncertain", "fracture")
+NOT_EVALUATED = "not evaluated"
+DECISIONS = (NOT_EVALUATED, "no fracture", "uncertain", "fracture")
+"""From the one that says least to the gravest."""
 
 
 def _ranks(decisions: NDArray[np.str_]) -> list[int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from fractura.datasets.record import Record
 from fractura.datasets.target import answer
 from fractura.errors import FracturaError, LoadError
 from fractura.evaluation.cases import cluster
+from fractura.evaluation.classification import classification_figures
+from fractura.evaluation.interval import Figure, json_figure
 from fractura.evaluation.predictions.run_table import RunPredictions, run_predictions
-from fractura.evaluation.run_scorecard import class_content
+from fractura.evaluation.scorecard import Split, case_facts
 from fractura.imaging.load import load
 from fractura.parallel import map_in_order, processors
 from fractura.progress import Progress
@@ -27,8 +30,8 @@ def measure_classes(
     *,
     samples: int = 2000,
     progress: Progress | None = None,
-) -> tuple[dict[str, Any], RunPredictions]:
-    """Read records with a model of classes and measure its answers.
+) -> tuple[Split, RunPredictions]:
+    """Read records with a model of classes and measure its predictions.
 
     Args:
         source: path of the model.
@@ -73,10 +76,41 @@ def measure_classes(
     )
     silent = len(records) - len(known)
     unread = [record.id for record in known if record not in read]
-    return {
-        **class_content(said, description.task, samples=samples),
-        "level": "image",
-        "model": f"{description.name} {description.version}",
-        "unanswered": {"count": len(unread), "ids": unread[:20]},
-        "notes": [f"{silent:,} radiographs have none of the model's classes"] if silent else [],
-    }, said
+    split = class_split(said, description.task, samples=samples)
+    return replace(
+        split,
+        model=f"{description.name} {description.version}",
+        unanswered={"count": len(unread), "ids": unread[:20]},
+        notes=[f"{silent:,} radiographs have none of the model's classes"] if silent else [],
+    ), said
+
+
+def class_split(said: RunPredictions, task: str, *, samples: int = 2000) -> Split:
+    """Measure class probabilities.
+
+    Raises:
+        FracturaError: see :func:`fractura.evaluation.classification.classification_figures`.
+    """
+    found = classification_figures(
+        said.ids, said.clusters, said.probabilities, said.truth, said.classes, samples=samples
+    )
+    in_class = found.matrix.sum(1).tolist()
+    labels = [said.classes[index] for index in said.truth]
+    return Split(
+        **case_facts(said.ids, said.clusters, labels, samples),
+        main=_MAIN.get(task, "accuracy"),
+        figures=_values(found.figures),
+        classes={
+            name: {"n": n, **_values(figures)}
+            for n, (name, figures) in zip(in_class, found.classes.items(), strict=True)
+        },
+        confusion=found.matrix.tolist(),
+        baseline={"class": found.baseline_class, "figures": _values(found.baseline)},
+    )
+
+
+_MAIN = {"binary-fracture": "auroc", "abnormality": "auroc"}
+
+
+def _values(figures: Mapping[str, Figure]) -> dict[str, Any]:
+    return {name: json_figure(one) for name, one in figures.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from fractura.errors import FracturaError
 from fractura.evaluation.cases import Cases, Level, pooled
 from fractura.evaluation.classes import measure_classes
 from fractura.evaluation.leaks import Leak, find_leak, joined, refuse, seen_in_training, ungrouped
+from fractura.evaluation.metrics.points import parse_rule
 from fractura.evaluation.predictions.model import is_model, read_with
 from fractura.evaluation.predictions.read import Predictions, read_predictions_of
 from fractura.evaluation.predictions.run_table import (
@@ -26,7 +27,8 @@ from fractura.evaluation.predictions.run_table import (
     run_predictions,
     write_predictions,
 )
-from fractura.evaluation.run_scorecard import SCORECARD, document, write_scorecard
+from fractura.evaluation.scorecard import Cost, Kind, Provenance, Scorecard, Split
+from fractura.evaluation.scorecard_file import SCORECARD, write_scorecard
 from fractura.evaluation.sections import Chosen, evaluate_cases, own_points, stress
 from fractura.evaluation.source import cost_of, provenance_of
 from fractura.parallel import processors
@@ -70,11 +72,11 @@ def evaluate(
     settings: EvaluationSettings,
     out: Path | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Measure a model, or the answers of any other system, on one split of a manifest.
+) -> Scorecard:
+    """Measure a model, or the predictions of any other system, on one split of a manifest.
 
     Args:
-        source: a shipped model's name, the path of an exported file, or answers that
+        source: a shipped model's name, the path of an exported file, or predictions that
             :func:`fractura.evaluation.predictions.read.read_predictions_of` knows.
         manifest: labelled radiographs, split.
         settings: how.
@@ -82,73 +84,135 @@ def evaluate(
             and the pictures of ``gallery/``; ``None`` writes nothing.
         progress: shows how far it is.
 
-    Returns:
-        The scorecard.
-
     Raises:
         LeakError: the model has seen some of the cases, and ``settings.leaks`` is ``refuse``.
         FracturaError: the split is empty, the source cannot be read, or nothing of it can be
             measured.
     """
     table = read_manifest(manifest)
-    asked = _of_split(table, settings.split, manifest)
-    description = Model(source, 1).description if is_model(source) else None
-    seen = seen_in_training(
-        table.records, trained_on(description.provenance) if description else None
-    )
-    tuning = _of_split(table, settings.choose_on, manifest) if settings.choose_on else []
-    leak = joined(
-        find_leak(asked, seen),
-        find_leak(asked, tuning, f"of split {settings.choose_on}, which chooses thresholds"),
-    )
-    asked, leak, notes = _without(asked, leak, settings)
-    if out is not None:
-        make_folder(out)
-    if description is not None and description.classifies and description.task not in _BINARY:
-        content, said = measure_classes(
-            source, description, asked, samples=settings.samples, progress=progress
-        )
-        content |= {"leak": None if leak is None else leak.as_dict()}
-        content["notes"] += notes
-        kind, classes = "classification", description.classes
-    else:
-        kept = out / READINGS if out else None
-        found = _answers(source, description, asked, kept, progress)
-        cases = pooled(found.cases, settings.level)
-        content = evaluate_cases(
-            cases,
-            out=out,
-            chosen=_chosen(source, description, tuning, settings, progress),
-            points=own_points(description) if description and description.task in FRACTURES else (),
-            training=[record for record in table.records if record.split == "train"],
-            prevalence=settings.prevalence,
-            leak=leak,
-            unanswered=found.unanswered,
-            notes=[*notes, *found.notes, *_unknown(found), *_silence(asked)],
-            samples=settings.samples,
-            seed=settings.seed,
-        )
-        if description is not None and settings.stressed != 0 and settings.level == "image":
-            content |= stress(
-                cases, source, settings.stressed,
-                samples=settings.samples, seed=settings.seed, workers=processors(),
-                progress=progress,
-            )  # fmt: skip
-        said = _predictions(cases)
-        kind, classes = ("detection" if "boxes" in content else "classification"), cases.names
-    card = document(
-        description.task if description else "binary-fracture",
-        kind,
-        classes,
-        settings.split,
-        content,
-        cost_of(source, description),
-        provenance_of(source, description, table.content_hash),
+    card, said = evaluate_records(
+        source, table, lambda split: _of_split(table, split, manifest), settings, out, progress
     )
     if out is not None:
         write_predictions(out / PREDICTIONS, {settings.split: said})
         write_scorecard(out / SCORECARD, card)
     return card
+
+
+def evaluate_records(
+    source: str,
+    table: Manifest,
+    records_of: Callable[[str], Sequence[Record]],
+    settings: EvaluationSettings,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Scorecard, RunPredictions]:
+    """Measure a model, or another system's predictions, on records: the one maker of scorecards.
+
+    Args:
+        source: as for :func:`evaluate`.
+        table: the manifest that holds all records, those of training among them.
+        records_of: the records of a split; raises :class:`FracturaError` where there are none.
+        settings: how.
+        out: folder for the model's ``readings.jsonl`` and the pictures of ``gallery/``, if any.
+        progress: shows how far it is.
+
+    Returns:
+        A scorecard with one split, and what the model said of each case.
+
+    Raises:
+        LeakError: see :func:`evaluate`.
+        FracturaError: see :func:`evaluate`; a rule for thresholds is none.
+    """
+    for rule in settings.rules:
+        parse_rule(rule)
+    asked = records_of(settings.split)
+    description = Model(source, 1).description if is_model(source) else None
+    seen = seen_in_training(
+        table.records, trained_on(description.provenance) if description else None
+    )
+    tuning = records_of(settings.choose_on) if settings.choose_on else []
+    leak = joined(
+        find_leak(asked, seen),
+        find_leak(asked, tuning, f"of split {settings.choose_on}, which chooses thresholds"),
+    )
+    kept, leak, notes = _without(asked, leak, settings)
+    if out is not None:
+        make_folder(out)
+    kind: Kind = "classification"
+    classes: Sequence[str]
+    if description is not None and description.classifies and description.task not in _BINARY:
+        if settings.level != "image" or settings.choose_on or settings.prevalence is not None:
+            raise FracturaError(
+                f"{description.task} has several classes: thresholds, predictive values, "
+                "studies and patients as cases need a model that says yes or no"
+            )
+        split, said = measure_classes(
+            source, description, kept, samples=settings.samples, progress=progress
+        )
+        split = replace(
+            split,
+            leaks_checked=True,
+            leak=None if leak is None else leak.as_dict(),
+            notes=[*split.notes, *notes],
+        )
+        classes = description.classes
+    else:
+        split, said, classes = _measured(
+            source, description, table, kept, tuning, leak, notes, settings, out, progress
+        )
+        kind = "detection" if split.detection else "classification"
+    return Scorecard(
+        task=description.task if description else "binary-fracture",
+        kind=kind,
+        classes=list(classes),
+        splits={settings.split: split},
+        **_source(source, description, table),
+    ), said
+
+
+def _source(source: str, description: ModelDescription | None, table: Manifest) -> dict[str, Any]:
+    provenance: Provenance = provenance_of(source, description, table.content_hash)
+    cost: Cost = cost_of(source, description)
+    return {"model": provenance.model, "cost": cost, "provenance": provenance}
+
+
+def _measured(
+    source: str,
+    description: ModelDescription | None,
+    table: Manifest,
+    asked: Sequence[Record],
+    tuning: Sequence[Record],
+    leak: Leak | None,
+    notes: Sequence[str],
+    settings: EvaluationSettings,
+    out: Path | None,
+    progress: Progress | None,
+) -> tuple[Split, RunPredictions, Sequence[str]]:
+    """A split of a model that tells yes or no, with or without boxes."""
+    found = _found(source, description, asked, out / READINGS if out else None, progress)
+    cases = pooled(found.cases, settings.level)
+    split = evaluate_cases(
+        cases,
+        out=out,
+        chosen=_chosen(source, description, tuning, settings, progress),
+        points=own_points(description) if description and description.task in FRACTURES else (),
+        training=[record for record in table.records if record.split == "train"],
+        prevalence=settings.prevalence,
+        leak=leak,
+        unanswered=found.unanswered,
+        notes=[*notes, *found.notes, *_unknown(found), *_silence(asked)],
+        samples=settings.samples,
+        seed=settings.seed,
+    )
+    if description is not None and settings.stressed != 0 and settings.level == "image":
+        sections = stress(
+            cases, source, settings.stressed,
+            samples=settings.samples, seed=settings.seed, workers=processors(),
+            progress=progress,
+        )  # fmt: skip
+        split = replace(split, **sections)
+    return split, _predictions(cases), cases.names
 
 
 _BINARY = (*FRACTURES, "abnormality")
@@ -187,12 +251,12 @@ def _unknown(found: Predictions) -> list[str]:
     if not found.unknown:
         return []
     return [
-        f"{len(found.unknown):,} answers are of radiographs that are not in the split (the first "
-        f"is {Path(found.unknown[0]).name})"
+        f"{len(found.unknown):,} predictions are of radiographs that are not in the split (the "
+        f"first is {Path(found.unknown[0]).name})"
     ]
 
 
-def _answers(
+def _found(
     source: str,
     description: ModelDescription | None,
     records: Sequence[Record],
@@ -216,7 +280,7 @@ def _chosen(
 ) -> Chosen | None:
     if settings.choose_on is None:
         return None
-    found = _answers(source, description, tuning, None, progress)
+    found = _found(source, description, tuning, None, progress)
     chosen = Chosen(settings.choose_on, pooled(found.cases, settings.level))
     return replace(chosen, rules=settings.rules) if settings.rules else chosen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,15 @@ _CELLS = 2_000_000
 class Figure(Estimate):
     """A figure with its 95 % interval and the number of cases it rests on."""
 
+    n: int
+
+
+class FigureValue(TypedDict):
+    """A figure as a scorecard holds it; what is undefined is ``None``."""
+
+    value: float | None
+    low: float | None
+    high: float | None
     n: int
 
 
@@ -101,7 +110,7 @@ def estimate(
     samples: int,
     seed: int,
     rests: Mapping[str, int],
-) -> dict[str, dict[str, float | int | None]]:
+) -> dict[str, FigureValue]:
     """Figures for a scorecard; without any case all of them are undefined.
 
     Args:
@@ -120,8 +129,9 @@ def estimate(
     }
 
 
-def json_figure(figure: Figure) -> dict[str, float | int | None]:
+def json_figure(figure: Figure) -> FigureValue:
     """A figure for a scorecard; what is no finite number becomes ``None``."""
-    values = {"value": figure.value, "low": figure.low, "high": figure.high}
-    plain = {name: float(value) if np.isfinite(value) else None for name, value in values.items()}
-    return {**plain, "n": int(figure.n)}
+    value, low, high = (
+        float(one) if np.isfinite(one) else None for one in (figure.value, figure.low, figure.high)
+    )
+    return {"value": value, "low": low, "high": high, "n": int(figure.n)}

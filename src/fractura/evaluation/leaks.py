@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
@@ -13,6 +13,15 @@ from fractura.errors import FracturaError
 
 class LeakError(FracturaError):
     """A split shares pictures or patients with what a model was trained on."""
+
+
+class LeakValue(TypedDict):
+    """Cases that are not new to the model: how many of how many, and why."""
+
+    cases: int
+    of: int
+    reasons: Sequence[str]
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Leak:
         """For every table that rests on these cases."""
         return f"the split leaks: {len(self.ids):,} of {self.of:,} cases are not new to the model"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> LeakValue:
         """For a scorecard."""
         return {
             "cases": len(self.ids),

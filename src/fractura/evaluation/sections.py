@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
-from fractura.evaluation.cases import Cases
+from fractura.evaluation.cases import NOT_EVALUATED, Cases
 from fractura.evaluation.classification import THRESHOLD, Classification
 from fractura.evaluation.gallery import gallery
-from fractura.evaluation.interval import json_figure
+from fractura.evaluation.interval import FigureValue, json_figure
 from fractura.evaluation.leaks import Leak
 from fractura.evaluation.metrics.baselines import baselines
 from fractura.evaluation.metrics.boxes import detection
@@ -25,7 +26,7 @@ from fractura.evaluation.metrics.masks import masks
 from fractura.evaluation.metrics.points import MeasuredPoint, choose, operating_points
 from fractura.evaluation.metrics.subgroups import subgroups
 from fractura.evaluation.metrics.triage import fit_triage, triage
-from fractura.evaluation.run_scorecard import head
+from fractura.evaluation.scorecard import Split, case_facts
 from fractura.progress import Progress
 from fractura.reading.model import ModelDescription
 from fractura.reading.reader import Reader
@@ -55,8 +56,8 @@ def evaluate_cases(
     notes: Sequence[str] = (),
     samples: int = 2000,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Measure answers that are there already.
+) -> Split:
+    """Measure predictions that are there already.
 
     Args:
         cases: of one split.
@@ -67,13 +68,13 @@ def evaluate_cases(
         training: records that the baselines learn from; without them they are cross-validated.
         prevalence: of fractures where the model is to be used, in 0..1, for predictive values.
         leak: cases that are not new to the model.
-        unanswered: ids of the radiographs that the model did not answer.
-        notes: sentences about the answers.
+        unanswered: ids of the radiographs without a prediction.
+        notes: sentences about the predictions.
         samples: bootstrap samples.
         seed: of the bootstrap and of everything drawn.
 
     Returns:
-        One split of a scorecard; see ``docs/evaluation/scorecard.md``.
+        One split of a scorecard.
 
     Raises:
         FracturaError: there is no case, or an id comes twice.
@@ -88,44 +89,51 @@ def evaluate_cases(
         ]
     boxes = detection(cases, **options) if cases.found and cases.truths else None
     classes = as_classes(cases, **options)
-    figures = image_figures(cases, classes, **options)
-    if boxes is not None:
-        figures = _figures(figures, boxes["figures"])
     fitted = None if chosen is None else fit_triage(chosen.cases, name=f"split {chosen.split}")
     strata = subgroups(cases, **options)
-    content: dict[str, Any] = {
-        **head(cases.ids, cases.clusters, labels(cases), samples),
-        "level": cases.level,
-        "model": cases.model,
-        "names": list(cases.names),
-        "positives": int(cases.positive.sum()),
-        "leak": None if leak is None else leak.as_dict(),
-        "unanswered": {"count": len(unanswered), "ids": list(unanswered[:20])},
-        "notes": [*notes, *image_notes(cases)],
-        "main": "auroc" if boxes is None else "ap50",
-        "figures": figures,
-        "prevalence": prevalence,
-        "points": operating_points(cases, thresholds, prevalence=prevalence, **options),
-        "curves": curves(cases),
-        "calibration": calibration(cases, **options),
-        "triage": triage(cases, fitted, **options),
-        "baselines": baselines(cases, training, **options),
-        "subgroups": strata["subgroups"],
-        "worst_subgroups": strata["worst_subgroups"],
-        "subgroup_notes": strata["notes"],
-    }
-    if boxes is not None:
-        content |= {
-            "fractured": int(cases.positive.sum()),
-            "boxes": 0 if cases.truths is None else len(cases.truths),
-            "detection": boxes,
-            "masks": masks(cases, **options),
-        }
-    else:
-        content |= _classified(classes)
-    if cases.level == "image":
-        content["gallery"] = gallery(cases, out)
-    return content
+    evaluated = _evaluated(cases)
+    return Split(
+        **case_facts(cases.ids, cases.clusters, labels(cases), samples),
+        level=cases.level,
+        model=cases.model,
+        names=list(cases.names),
+        positives=int(cases.positive.sum()),
+        not_evaluated=None if evaluated is None else int((~evaluated).sum()),
+        figures_of_evaluated=_figures_of(cases, evaluated, **options),
+        leaks_checked=True,
+        leak=None if leak is None else leak.as_dict(),
+        unanswered={"count": len(unanswered), "ids": list(unanswered[:20])},
+        notes=[*notes, *image_notes(cases)],
+        main="auroc" if boxes is None else "ap50",
+        figures=_figures(image_figures(cases, classes, **options), boxes),
+        prevalence=prevalence,
+        points=operating_points(cases, thresholds, prevalence=prevalence, **options),
+        curves=curves(cases),
+        calibration=calibration(cases, **options),
+        triage=triage(cases, fitted, **options),
+        baselines=baselines(cases, training, **options),
+        subgroups=strata["subgroups"],
+        worst_subgroups=strata["worst_subgroups"],
+        subgroup_notes=strata["notes"],
+        gallery=gallery(cases, out) if cases.level == "image" else None,
+        **(_classified(classes) if boxes is None else _boxed(cases, boxes, **options)),
+    )
+
+
+def _evaluated(cases: Cases) -> NDArray[np.bool_] | None:
+    """Which cases the model did not decline to evaluate; ``None`` if it decides nothing."""
+    return None if cases.decisions is None else cases.decisions != NOT_EVALUATED
+
+
+def _figures_of(
+    cases: Cases, evaluated: NDArray[np.bool_] | None, **options: int
+) -> dict[str, FigureValue | None] | None:
+    """The figures of the evaluated cases, where others are not evaluated."""
+    if evaluated is None or evaluated.all() or not evaluated.any():
+        return None
+    kept = cases.of(np.flatnonzero(evaluated))
+    boxes = detection(kept, **options) if kept.found and kept.truths else None
+    return _figures(image_figures(kept, as_classes(kept, **options), **options), boxes)
 
 
 def stress(
@@ -151,8 +159,8 @@ def stress(
         progress: shows how far it is.
 
     Returns:
-        The sections ``robustness``, ``relations`` and ``augmented``; ``foreign`` for a model that
-        knows what it was trained on, ``heatmaps`` for one that has a heatmap.
+        The sections ``robustness``, ``metamorphic`` and ``tta``; ``ood`` for a model that knows
+        what it was trained on, ``heatmaps`` for one that has a heatmap.
     """
     from fractura.evaluation.stress.heatmaps import heatmaps
     from fractura.evaluation.stress.metamorphic import relations
@@ -170,11 +178,11 @@ def stress(
     }  # fmt: skip
     sections = {
         "robustness": robustness(cases, read, **options),
-        "relations": relations(cases, read, **options),
-        "augmented": augmented(cases, read, **options),
+        "metamorphic": relations(cases, read, **options),
+        "tta": augmented(cases, read, **options),
     }
     if reader.description.ood is not None:
-        sections["foreign"] = foreign(read, cases=cases, **options)
+        sections["ood"] = foreign(read, cases=cases, **options)
     if reader.description.task == "multi-task" and cases.truths is not None:
         sections["heatmaps"] = heatmaps(cases, reader, model, **options)
     return sections
@@ -217,8 +225,13 @@ def _check(cases: Cases) -> None:
         seen.add(name)
 
 
-def _figures(image: Mapping[str, Any], boxes: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(
+    image: Mapping[str, FigureValue | None], detected: Mapping[str, Any] | None
+) -> dict[str, FigureValue | None]:
     """Those of images and of boxes in one list, the ranking ones first."""
+    if detected is None:
+        return dict(image)
+    boxes = detected["figures"]
     ranking = ("auroc", "average_precision")
     of_boxes = [name for name in boxes if _is_main(name)]
     return {
@@ -233,6 +246,16 @@ def _is_main(name: str) -> bool:
     if name.startswith("sensitivity_at_"):
         return not name.endswith("fractured_only")
     return name in ("ap50", "ap75", "ap50_95", "ap50_fractured_only")
+
+
+def _boxed(cases: Cases, boxes: Mapping[str, Any], **options: int) -> dict[str, Any]:
+    """What scorecards of boxes hold besides."""
+    return {
+        "fractured": int(cases.positive.sum()),
+        "boxes": 0 if cases.truths is None else len(cases.truths),
+        "detection": boxes,
+        "masks": masks(cases, **options),
+    }
 
 
 def _classified(found: Classification) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fractura.evaluation.run_scorecard import Cost, Provenance
+from fractura.evaluation.scorecard import Cost, Provenance
 from fractura.reading.model import Model, ModelDescription, model_path
 
 LATENCY_RUNS = 20

@@ -30,6 +30,10 @@ Logits = NDArray[np.float64]
 Labels = NDArray[np.bool_]
 
 
+class CalibrationError(FracturaError):
+    """The radiographs do not allow to calibrate."""
+
+
 def calibrate_fractures(raws: Sequence[Raw], fractured: Labels, boxes: bool) -> Calibration:
     """Logistic regressions of the labels on the logits (Platt 1999).
 
@@ -39,17 +43,17 @@ def calibrate_fractures(raws: Sequence[Raw], fractured: Labels, boxes: bool) -> 
         boxes: whether the network finds boxes.
 
     Raises:
-        FracturaError: the images are of one class only, or no box on them hits a fracture.
+        CalibrationError: the images are of one class only, or no box on them hits a fracture.
     """
     if fractured.all() or not fractured.any():
-        raise FracturaError("calibration needs fractured and normal images; take other ones")
+        raise CalibrationError("calibration needs fractured and normal images; take other ones")
     weight, bias = fit_logistic(image_logits(raws), fractured)
     if not boxes:
         return Calibration(weight, bias, 1.0, 0.0)
     matches = box_matches(raws)
     hits = np.concatenate([item.hits for item in matches])
     if not hits.any():
-        raise FracturaError("no box on the calibration images hits a fracture; train longer")
+        raise CalibrationError("no box on the calibration images hits a fracture; train longer")
     logits = np.concatenate([item.scores for item in matches])
     return Calibration(weight, bias, *fit_logistic(logits, hits))
 

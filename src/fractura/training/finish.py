@@ -21,13 +21,20 @@ from fractura.reading.model import ModelDescription
 from fractura.reading.trained_on import KEY, pack
 from fractura.training.calibrate import (
     NO_BOXES,
+    CalibrationError,
     calibrate_classes,
     calibrate_fractures,
     choose_operating_points,
 )
 from fractura.training.export.fit_ood import remember
-from fractura.training.run_folder import Run, all_trained, load_network, started_from
-from fractura.training.score import read_all, records_of
+from fractura.training.outputs import read_all, records_of
+from fractura.training.run_folder import (
+    Run,
+    all_trained,
+    load_network,
+    started_from,
+    weights_digest,
+)
 from fractura.training.tasks.adapter import Raw
 from fractura.training.validation_metrics import true_classes
 
@@ -35,23 +42,38 @@ HALF = OperatingPoint(0.5, NO_BOXES)
 """Of models that tell no fractures, which have no operating points of their own."""
 
 
-def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> ModelDescription:
+AS_IT_IS = Calibration(1.0, 0.0, 1.0, 0.0)
+"""The calibration that leaves a network's probabilities as they are."""
+
+
+def describe_run(
+    run: Run, manifest: Path | None = None, version: str = "1", *, calibrated: bool = True
+) -> ModelDescription:
     """Calibrate a run on its validation split and describe it.
 
     Args:
         run: with weights.
         manifest: that it was trained with, if it lies elsewhere by now.
         version: of the model.
+        calibrated: refuse a run that cannot be calibrated. Without it, such a run keeps the
+            network's own probabilities, and its provenance says why (``uncalibrated``).
 
     Raises:
-        FracturaError: the manifest or its radiographs are not there, or they do not allow to
-            calibrate.
+        CalibrationError: the validation radiographs do not allow to calibrate.
+        FracturaError: the manifest or its radiographs are not there.
     """
     path = manifest or Path(run.info["manifest"]["path"])
     records = unseen(run, path, records_of(run, path, "valid"))
     network = load_network(run)
     raws = read_all(network, run.recipe, records)
-    calibration, points, guarantee = fit_to(run, records, raws)
+    uncalibrated: dict[str, object] = {}
+    try:
+        calibration, points, guarantee = fit_to(run, records, raws)
+    except CalibrationError as error:
+        if calibrated:
+            raise
+        calibration, points, guarantee = AS_IT_IS, OperatingPoints(HALF, HALF), None
+        uncalibrated["uncalibrated"] = str(error)
     return ModelDescription(
         name=run.recipe.name,
         version=version,
@@ -59,7 +81,7 @@ def describe_run(run: Run, manifest: Path | None = None, version: str = "1") -> 
         regions=REGIONS if run.recipe.task == "multi-task" else (),
         calibration=calibration,
         operating_points=points,
-        provenance=provenance(run),
+        provenance=provenance(run) | uncalibrated,
         task=run.recipe.task,
         classes=run.classes,
         guarantee=guarantee,
@@ -107,6 +129,7 @@ def provenance(run: Run) -> dict[str, object]:
     return {
         "data": ", ".join(run.info["sources"]),
         "data_licences": run.info["licences"],
+        "weights": weights_digest(run),
         "started_from": started_from(model),
         "manifest": run.info["manifest"]["hash"],
         "images": run.info["counts"],

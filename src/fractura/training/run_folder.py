@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,19 @@ def read_run(folder: Path) -> Run:
             f"{folder} is not a run; give a folder that fractura train wrote"
         ) from error
     return Run(folder, read_recipe(folder / RECIPE), info, split)
+
+
+def weights_digest(run: Run) -> str:
+    """Hexadecimal SHA-256 of the run's weights.
+
+    Raises:
+        FracturaError: the run has no weights yet.
+    """
+    try:
+        with (run.folder / WEIGHTS).open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FracturaError(f"{run.folder} has no {WEIGHTS} yet; go on with the run") from error
 
 
 def load_network(run: Run) -> nn.Module:

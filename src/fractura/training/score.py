@@ -1,157 +1,95 @@
-"""Measure a run on a split: its scorecard and its predictions."""
+"""Measure a run: by the file that its user reads with, and by the one maker of scorecards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
-
-from fractura.datasets.parts import refuse_torn_groups
-from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
-from fractura.datasets.target import BOXES
-from fractura.errors import FracturaError
-from fractura.evaluation.cases import cluster
-from fractura.evaluation.detection import OVERLAPS
+from fractura.evaluation.evaluate import EvaluationSettings, evaluate_records
 from fractura.evaluation.predictions.run_table import (
+    RunPredictions,
     read_predictions,
-    run_predictions,
     write_predictions,
 )
-from fractura.evaluation.run_scorecard import (
-    Cost,
-    Provenance,
-    classification_scorecard,
-    detection_scorecard,
-    joined,
-    read_scorecard,
-    write_scorecard,
-)
-from fractura.training.data.loader import whole_loader
-from fractura.training.labels import of_classes, usable
-from fractura.training.recipe import Recipe
-from fractura.training.run_folder import PREDICTIONS, SCORECARD, Run, load_network, started_from
-from fractura.training.tasks import task_adapter
-from fractura.training.tasks.adapter import Raw
-from fractura.training.validation_metrics import box_matches, probabilities, true_classes
-
-LATENCY_RUNS = 20
+from fractura.evaluation.scorecard import Cost, Provenance, Scorecard
+from fractura.evaluation.scorecard_file import read_scorecard, write_scorecard
+from fractura.progress import Progress
+from fractura.training.model_file import model_file
+from fractura.training.outputs import records_of
+from fractura.training.run_folder import PREDICTIONS, SCORECARD, Run, started_from
 
 
-@torch.no_grad()
-def read_all(
-    network: nn.Module, recipe: Recipe, records: Sequence[Record], workers: int = 1
-) -> list[Raw]:
-    """Raw answers to all records, in their order."""
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
-    read = task_adapter(recipe).read
-    loader: Iterable[Any] = whole_loader(
-        records, recipe.data.preprocess, workers, 0, 1, recipe.trainer.batch_size
-    )
-    raws = [raw for wholes in loader for raw in read(network, wholes)]
-    return sorted(raws, key=lambda raw: raw.index)
+def score(
+    run: Run,
+    manifest: Path,
+    settings: EvaluationSettings,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Scorecard:
+    """Measure a run on one split, and add the split to the scorecard in its folder.
 
-
-def records_of(run: Run, manifest: Path, split: str) -> list[Record]:
-    """The manifest's records of a split that have one of the run's classes.
-
-    Raises:
-        FracturaError: there is none, or a group of one picture or patient lies in the split and
-            in what the run trained on.
-    """
-    records = read_manifest(manifest).records
-    if split in ("valid", "fold"):
-        names = set(run.split.get(split, ()))
-        asked = [record for record in records if record.id in names]
-    else:
-        asked = [record for record in records if record.split == split]
-    found = of_classes(usable(asked, run.recipe)[0], run.recipe, run.classes)
-    if not found:
-        raise FracturaError(f"{manifest} has no radiograph of the run's classes in split {split}")
-    trained = set(run.split["train"])
-    refuse_torn_groups(
-        {"train": [record for record in records if record.id in trained], split: found}
-    )
-    return found
-
-
-def score(run: Run, manifest: Path, split: str) -> dict[str, Any]:
-    """Measure a run and add the split to ``scorecard.json`` and ``predictions.csv``.
+    What is measured is :func:`fractura.training.model_file.model_file`, calibrated on the
+    validation split.
 
     Args:
         run: with weights.
         manifest: that it was trained with, or another.
-        split: ``valid``, ``fold`` or ``test``.
-
-    Returns:
-        The split's part of the scorecard.
+        settings: how; the split is ``valid``, ``fold`` or ``test``.
+        out: folder for the scorecard, the predictions and all that a report shows, instead of the
+            run's own folder.
+        progress: shows how far it is.
 
     Raises:
-        FracturaError: see :func:`records_of`.
+        LeakError: the run has seen some of the cases, and ``settings.leaks`` is ``refuse``.
+        FracturaError: see :func:`fractura.training.outputs.records_of` and
+            :func:`fractura.evaluation.evaluate.evaluate_records`.
     """
-    records = records_of(run, manifest, split)
-    network = load_network(run)
-    raws = read_all(network, run.recipe, records)
-    ids = [record.id for record in records]
-    clusters = [cluster(record) for record in records]
-    share = probabilities(raws)
-    truth = true_classes(records, run.recipe.task, run.classes)
-    task, cost, provenance = run.recipe.task, _cost(run, network), _provenance(run)
-    if task in BOXES:
-        card = detection_scorecard(
-            ids,
-            clusters,
-            share[:, 1],
-            truth == 1,
-            {overlap: box_matches(raws, overlap) for overlap in OVERLAPS},
-            task=task,
-            split=split,
-            cost=cost,
-            provenance=provenance,
-        )
-    else:
-        card = classification_scorecard(
-            ids,
-            clusters,
-            share,
-            truth,
-            run.classes,
-            task=task,
-            split=split,
-            cost=cost,
-            provenance=provenance,
-        )
-    said = {split: run_predictions(ids, clusters, truth, share, run.classes)}
+    card, said = evaluate_records(
+        str(model_file(run)),
+        read_manifest(manifest),
+        lambda split: records_of(run, manifest, split),
+        settings,
+        out,
+        progress,
+    )
+    card = replace(
+        card, model=run.recipe.model.name, cost=_cost(run, card.cost), provenance=_provenance(run)
+    )
+    predictions = {settings.split: said}
+    if out is None:
+        card, predictions = _with_others(run, card, predictions)
+    folder = out or run.folder
+    write_predictions(folder / PREDICTIONS, predictions)
+    write_scorecard(folder / SCORECARD, card)
+    return card
+
+
+def _with_others(
+    run: Run, card: Scorecard, predictions: dict[str, RunPredictions]
+) -> tuple[Scorecard, dict[str, RunPredictions]]:
+    """With the splits that the run's folder holds already."""
     path = run.folder / SCORECARD
-    if path.is_file():
-        before = read_scorecard(path)
-        others = {name: part for name, part in before["splits"].items() if name != split}
-        if others:
-            card = joined([{**card, "splits": others}, card])
-        for name in others:
-            kept = read_predictions(run.folder / PREDICTIONS, name)
-            if kept is not None:
-                said[name] = kept
-    write_predictions(run.folder / PREDICTIONS, said)
-    write_scorecard(path, card)
-    part: dict[str, Any] = card["splits"][split]
-    return part
+    if not path.is_file():
+        return card, predictions
+    before = read_scorecard(path)
+    kept: dict[str, Any] = {
+        name: read_predictions(run.folder / PREDICTIONS, name)
+        for name in before.splits
+        if name not in predictions
+    }
+    others = {name: one for name, one in kept.items() if one is not None}
+    return card.with_splits(before.splits), {**others, **predictions}
 
 
-def _cost(run: Run, network: nn.Module) -> Cost:
-    return Cost(
+def _cost(run: Run, of_file: Cost) -> Cost:
+    return replace(
+        of_file,
         parameters=run.info["parameters"],
-        latency_ms=round(latency(network, run.recipe), 2),
-        threads=torch.get_num_threads(),
         training_seconds=run.info.get("seconds"),
         epochs=run.info.get("epochs"),
         images_per_second=run.info.get("images_per_second"),
-        input_side=run.recipe.data.preprocess.long_side,
         started_from=started_from(run.recipe.model),
     )
 
@@ -166,17 +104,3 @@ def _provenance(run: Run) -> Provenance:
         revision=run.info["revision"],
         date=run.info["begun"],
     )
-
-
-@torch.no_grad()
-def latency(network: nn.Module, recipe: Recipe) -> float:
-    """Median time of one square image in PyTorch on the CPU, in milliseconds."""
-    side = recipe.data.preprocess.long_side
-    image = torch.zeros(1, 1, side, side).contiguous(memory_format=torch.channels_last)
-    network.to("cpu")
-    times = []
-    for _ in range(LATENCY_RUNS + 3):
-        start = perf_counter()
-        network(image)
-        times.append(1000 * (perf_counter() - start))
-    return float(np.median(times[3:]))

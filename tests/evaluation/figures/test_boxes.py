@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from fractura.datasets.record import Record
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.interval import bootstrap_counts
-from fractura.evaluation.metrics.boxes import SIZES, detection
-from fractura.evaluation.run_scorecard import FALSE_BOXES
+from fractura.evaluation.metrics.boxes import FALSE_BOXES, SIZES, detection
 from tests.evaluation.coco_reference import coco_boxes, tools
 
 WIDTH, HEIGHT = 320, 400

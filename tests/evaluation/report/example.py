@@ -97,6 +97,8 @@ def split() -> dict[str, Any]:
         "model": "fractura-s 1",
         "positives": 82,
         "names": ["no fracture", "fracture"],
+        "leaks_checked": True, "not_evaluated": 3,
+        "figures_of_evaluated": figures(388, auroc=0.92),
         "leak": {
             "cases": 26,
             "of": 391,
@@ -209,12 +211,12 @@ def split() -> dict[str, Any]:
             "summary": {name: 0.02 * (place + 1) for place, name in enumerate(CORRUPTIONS)},
             "notes": ["Severity 1 can hardly be seen; 5 is worse than what is archived."],
         },
-        "relations": [
+        "metamorphic": [
             {"name": "mirror", "what": "The radiograph is mirrored.", "cases": 200,
              "figures": figures(200, mean_change=0.02, largest_change=0.4,
                                 decision_changed=0.05, box_overlap=0.81)},
         ],
-        "augmented": {"views": 4, "figures": figures(auroc=0.92, auroc_gain=0.006, ap50=0.39,
+        "tta": {"views": 4, "figures": figures(auroc=0.92, auroc_gain=0.006, ap50=0.39,
                                                      spread_auroc_of_errors=0.77), "notes": []},
         "heatmaps": {
             "radiographs": 82,
@@ -224,7 +226,7 @@ def split() -> dict[str, Any]:
             "randomised": {"correlation": 0.08, "pointing_game": 0.03},
             "notes": [],
         },
-        "foreign": [
+        "ood": [
             {"kind": "noise", "n": 50, "flagged": figure(0.98, 50), "source": "generated, seed 0"},
             {"kind": "bone radiograph", "n": 391, "flagged": figure(0.03), "source": "the split"},
         ],
@@ -243,7 +245,7 @@ def split() -> dict[str, Any]:
 def example() -> dict[str, Any]:
     """The whole scorecard."""
     return {
-        "schema": 1,
+        "schema": 2,
         "model": "fractura-s",
         "task": "multi-task",
         "kind": "detection",
@@ -254,6 +256,7 @@ def example() -> dict[str, Any]:
             "started_from": "see its card",
         },
         "provenance": {
+            "model": "fractura-s",
             "recipe": "fractura-s 1", "manifest_hash": "42" * 32, "seed": 0,
             "versions": {"numpy": "2.0", "onnxruntime": "1.20"}, "revision": "f00ba4",
             "date": "2026-11-21",

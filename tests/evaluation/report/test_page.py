@@ -19,7 +19,7 @@ from fractura.evaluation.report.statements import FACTS
 from fractura.evaluation.report.subject import Subject
 from fractura.evaluation.report.table_cells import figure_cell, in_words, markdown, number, title_of
 from fractura.evaluation.report.training import read_metrics
-from fractura.evaluation.run_scorecard import read_scorecard
+from fractura.evaluation.scorecard_file import read_scorecard, scorecard_from
 from fractura.imaging.save import save_png
 from tests.evaluation.report.example import SPLIT, draw_gallery, example
 
@@ -70,7 +70,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the whole example."""
     folder = tmp_path_factory.mktemp("report")
     draw_gallery(folder)
-    files = write_report(example(), SPLIT, folder, folder)
+    files = write_report(scorecard_from(example()), SPLIT, folder, folder)
     assert [file.name for file in files] == NAMES
     assert all(file.is_file() for file in files)
     return folder
@@ -86,13 +86,13 @@ def bare(**more: object) -> dict[str, object]:
 
 
 def page_of(card: object, folder: Path, pictures: Path | None = None) -> Page:
-    write_report(card, SPLIT, folder, pictures)  # type: ignore[arg-type]
+    write_report(scorecard_from(card), SPLIT, folder, pictures)  # type: ignore[arg-type]
     return Page((folder / "report.html").read_text("utf-8"))
 
 
 def test_the_example_is_a_valid_scorecard(tmp_path: Path) -> None:
     (tmp_path / "scorecard.json").write_text(json.dumps(example(), allow_nan=False), "utf-8")
-    assert read_scorecard(tmp_path) == example()
+    assert read_scorecard(tmp_path).as_dict() == example()
 
 
 def test_every_section_is_there_and_nothing_is_fetched(written: Path) -> None:
@@ -123,7 +123,7 @@ def test_every_caption_and_file_tells_of_the_leak(written: Path) -> None:
 
 
 def test_no_leak_no_word_of_it(tmp_path: Path) -> None:
-    page = page_of(bare(leak=None), tmp_path)
+    page = page_of(bare(leaks_checked=True), tmp_path)
     assert "leaks" not in page.text
     claim = (tmp_path / "claim-2024.md").read_text("utf-8")
     assert "No case shares id, bytes, group or patient" in claim
@@ -179,7 +179,9 @@ def test_only_pictures_of_the_folder_are_embedded(tmp_path: Path, name: str) -> 
     entry = {"kind": "false alarm", "id": "a", "probability": 1, "label": "no", "caption": ""}
     card = bare(gallery=[{**entry, "file": name}, {**entry, "file": "inside.png"}])
     section = next(
-        one for one in sections_of(Subject(card, SPLIT, folder))[0] if one.title == "Error gallery"
+        one
+        for one in sections_of(Subject(scorecard_from(card), SPLIT, folder))[0]
+        if one.title == "Error gallery"
     )
     assert [exhibit.uri is None for exhibit in section.exhibits] == [True, False]
 
@@ -189,10 +191,10 @@ def test_only_pictures_of_the_folder_are_embedded(tmp_path: Path, name: str) -> 
 )
 def test_scorecards_of_training_runs_give_a_page_too(path: Path, tmp_path: Path) -> None:
     card = read_scorecard(path)
-    split = next(iter(card["splits"]))
+    split = next(iter(card.splits))
     write_report(card, split, tmp_path)
     page = Page((tmp_path / "report.html").read_text("utf-8"))
-    assert ("Confusion matrix" in page.text) == (card["kind"] == "classification")
+    assert ("Confusion matrix" in page.text) == (card.kind == "classification")
     assert "Not measured" in page.text
 
 
@@ -202,17 +204,15 @@ def test_several_classes_have_a_table_and_a_matrix(tmp_path: Path) -> None:
     sections, missing = sections_of(Subject(card, "valid"))
     classes = next(one for one in sections if one.title == "Classes")
     table, matrix = classes.grids
-    assert [row[0].text for row in table.rows] == card["classes"]
-    assert [[cell.value for cell in row[1:-1]] for row in matrix.rows] == card["splits"]["valid"][
-        "confusion"
-    ]
+    assert [row[0].text for row in table.rows] == list(card.classes)
+    assert [[cell.value for cell in row[1:-1]] for row in matrix.rows] == card.of("valid").confusion
     assert "detection" in missing
     assert "classes" not in missing
 
 
 def test_a_split_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FracturaError, match="no split test in the scorecard; it has: valid"):
-        write_report(example(), "test", tmp_path)
+        write_report(scorecard_from(example()), "test", tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -40,13 +40,13 @@ def _intervals(runs: Sequence[ComparedRun]) -> Drawing | None:
     known = [(run, figure) for run in runs if (figure := run.figure(run.main))]
     if not known:
         return None
-    baseline = runs[0].split.get("baseline")
+    baseline = runs[0].split.baseline
     floor = figure_of(baseline["figures"], runs[0].main) if baseline else None
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
         for row, (run, found) in enumerate(known):
-            pretrained = run.cost["started_from"] != "none"
+            pretrained = run.cost.started_from != "none"
             if not math.isnan(found.low):
                 axis.plot([found.low, found.high], [row, row], color=_BLUE, linewidth=2)
             face = _BLUE if pretrained else "none"
@@ -80,9 +80,9 @@ def _intervals(runs: Sequence[ComparedRun]) -> Drawing | None:
 def _latency(runs: Sequence[ComparedRun]) -> Drawing | None:
     title = title_of(runs[0].main)
     points = [
-        (run, run.cost["latency_ms"], figure.value)
+        (run, run.cost.latency_ms, figure.value)
         for run in runs
-        if run.cost["latency_ms"] and (figure := run.figure(run.main))
+        if run.cost.latency_ms and (figure := run.figure(run.main))
     ]
     if len(points) < 2:
         return None
@@ -92,8 +92,8 @@ def _latency(runs: Sequence[ComparedRun]) -> Drawing | None:
 
         axis = figure.subplots()
         for number, (run, milliseconds, value) in enumerate(points, start=1):
-            area = 25 + 12 * (run.cost["parameters"] or 0) / 1e6
-            face = _BLUE if run.cost["started_from"] != "none" else "none"
+            area = 25 + 12 * (run.cost.parameters or 0) / 1e6
+            face = _BLUE if run.cost.started_from != "none" else "none"
             axis.scatter(milliseconds, value, area, facecolors=face, edgecolors=_BLUE, alpha=0.6)
             label = f"{number}  {short(run.name, 32)}"
             axis.scatter([], [], facecolors=face, edgecolors=_BLUE, alpha=0.6, label=label)
@@ -158,7 +158,7 @@ def _curves(runs: Sequence[ComparedRun]) -> Drawing | None:
 
 
 def _matrices(runs: Sequence[ComparedRun]) -> Drawing | None:
-    known = [run for run in runs if "confusion" in run.split][:MATRICES_SHOWN]
+    known = [run for run in runs if run.split.confusion is not None][:MATRICES_SHOWN]
     if not known:
         return None
     classes = [short(name, 14) for name in known[0].classes]
@@ -171,7 +171,7 @@ def _matrices(runs: Sequence[ComparedRun]) -> Drawing | None:
         for axis in axes.flat[len(known) :]:
             axis.axis("off")
         for axis, run in zip(axes.flat, known, strict=False):
-            _matrix(axis, np.array(run.split["confusion"]), classes)
+            _matrix(axis, np.array(run.split.confusion), classes)
             axis.set_title(short(run.name, 22), loc="left", fontsize=9, fontweight="bold")
         for row in axes:
             row[0].set_ylabel("truth")

@@ -88,9 +88,9 @@ def title_of(figure: str) -> str:
 def shown_figures(runs: Sequence[ComparedRun]) -> list[str]:
     """Names of the figures in the table, the main one first."""
     first = runs[0]
-    detection = first.scorecard["kind"] == "detection"
+    detection = first.scorecard.kind == "detection"
     names = _DETECTION if detection else _SHOWN[min(len(first.classes), 3)]
-    there = [name for name in names if any(name in run.split["figures"] for run in runs)]
+    there = [name for name in names if any(name in run.split.figures for run in runs)]
     return [first.main, *(name for name in there if name != first.main)]
 
 
@@ -99,21 +99,21 @@ def comparison(runs: Sequence[ComparedRun]) -> Comparison:
     figures = shown_figures(runs)
     columns = [
         ("model", False, [_words(run.name) for run in runs]),
-        ("started from", False, [_words(run.cost["started_from"]) for run in runs]),
+        ("started from", False, [_words(run.cost.started_from) for run in runs]),
     ]
     for name in figures:
         cells = [_estimate(run.figure(name)) for run in runs]
         columns.append((title_of(name), True, _marked(cells, name in _LOWER_IS_BETTER)))
     columns += [
-        ("CPU, ms", True, _marked([_tenths(run.cost["latency_ms"]) for run in runs], True)),
-        ("parameters, M", True, [_millions(run.cost["parameters"]) for run in runs]),
-        ("input side", True, [_whole(run.cost["input_side"]) for run in runs]),
-        ("epochs", True, [_whole(run.cost["epochs"]) for run in runs]),
-        ("training", True, [_duration(run.cost["training_seconds"]) for run in runs]),
-        ("images/s", True, [_tenths(run.cost["images_per_second"]) for run in runs]),
+        ("CPU, ms", True, _marked([_tenths(run.cost.latency_ms) for run in runs], True)),
+        ("parameters, M", True, [_millions(run.cost.parameters) for run in runs]),
+        ("input side", True, [_whole(run.cost.input_side) for run in runs]),
+        ("epochs", True, [_whole(run.cost.epochs) for run in runs]),
+        ("training", True, [_duration(run.cost.training_seconds) for run in runs]),
+        ("images/s", True, [_tenths(run.cost.images_per_second) for run in runs]),
     ]
     titles, numeric, cells_of = zip(*columns, strict=True)
-    baseline = runs[0].split.get("baseline")
+    baseline = runs[0].split.baseline
     last = [ComparisonCell(f"always “{baseline['class']}”", None)] if baseline else []
     if baseline:
         of = {title_of(name): figure_of(baseline["figures"], name) for name in figures}

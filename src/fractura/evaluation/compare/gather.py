@@ -12,7 +12,8 @@ from typing import Any
 from fractura.errors import FracturaError
 from fractura.evaluation.interval import Figure
 from fractura.evaluation.predictions.run_table import RunPredictions, read_predictions
-from fractura.evaluation.run_scorecard import SCORECARD, read_scorecard
+from fractura.evaluation.scorecard import Cost, Scorecard, Split
+from fractura.evaluation.scorecard_file import SCORECARD, read_scorecard
 
 
 @dataclass(frozen=True)
@@ -29,29 +30,28 @@ class ComparedRun:
 
     name: str
     path: Path
-    scorecard: Mapping[str, Any]
-    split: Mapping[str, Any]
+    scorecard: Scorecard
+    split: Split
     predictions: RunPredictions | None
 
     @property
-    def cost(self) -> Mapping[str, Any]:
-        """What the model costs; see ``run_scorecard.Cost``."""
-        cost: Mapping[str, Any] = self.scorecard["cost"]
-        return cost
+    def cost(self) -> Cost:
+        """What the model costs."""
+        return self.scorecard.cost
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
-        return tuple(self.scorecard["classes"])
+        return tuple(self.scorecard.classes)
 
     @property
     def main(self) -> str:
         """Name of the figure by which runs are sorted."""
-        return str(self.split["main"])
+        return str(self.split.main)
 
     def figure(self, name: str) -> Figure | None:
         """A figure; ``None`` if the scorecard has none of that name, or it is undefined."""
-        return figure_of(self.split["figures"], name)
+        return figure_of(self.split.figures, name)
 
 
 def figure_of(figures: Mapping[str, Any], name: str) -> Figure | None:
@@ -65,7 +65,7 @@ def figure_of(figures: Mapping[str, Any], name: str) -> Figure | None:
 
 def task_of(run: ComparedRun) -> str:
     """The task, which is detection for everything that is measured by its boxes."""
-    return "detection" if run.scorecard["kind"] == "detection" else str(run.scorecard["task"])
+    return "detection" if run.scorecard.kind == "detection" else str(run.scorecard.task)
 
 
 def gather(paths: Sequence[Path], split: str) -> list[ComparedRun]:
@@ -92,12 +92,12 @@ def gather(paths: Sequence[Path], split: str) -> list[ComparedRun]:
 def _read(path: Path, split: str) -> ComparedRun:
     scorecard = read_scorecard(path)
     file = (path / SCORECARD if path.is_dir() else path).resolve()
-    if split not in scorecard["splits"]:
-        there = ", ".join(scorecard["splits"]) or "none"
+    if split not in scorecard.splits:
+        there = ", ".join(scorecard.splits) or "none"
         raise FracturaError(f"{path} has no figures of the split {split}; it has: {there}")
     table = file.with_name(file.name.replace(SCORECARD, "predictions.csv"))
     predictions = read_predictions(table, split) if table != file and table.is_file() else None
-    return ComparedRun(scorecard["model"], file, scorecard, scorecard["splits"][split], predictions)
+    return ComparedRun(scorecard.model, file, scorecard, scorecard.splits[split], predictions)
 
 
 def _refuse_unlike(first: ComparedRun, other: ComparedRun) -> None:
@@ -106,7 +106,7 @@ def _refuse_unlike(first: ComparedRun, other: ComparedRun) -> None:
         ("classes", lambda run: ", ".join(run.classes), "compare runs with the same classes"),
         (
             "manifests",
-            lambda run: run.scorecard["provenance"]["manifest_hash"][:12],
+            lambda run: run.scorecard.provenance.manifest_hash[:12],
             "train them all on one manifest",
         ),
         ("cases or labels in this split", _cases, "measure them on the same cases"),
@@ -120,7 +120,7 @@ def _refuse_unlike(first: ComparedRun, other: ComparedRun) -> None:
 
 
 def _cases(run: ComparedRun) -> str:
-    return f"{run.split['cases']} cases, hash {run.split['cases_sha256'][:12]}"
+    return f"{run.split.cases} cases, hash {run.split.cases_sha256[:12]}"
 
 
 def _named(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
@@ -129,7 +129,7 @@ def _named(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     for detail in (_recipe, _place, _folder):
         count = Counter(run.name for run in named)
         named = [
-            replace(run, name=f"{run.scorecard['model']} ({detail(run)})")
+            replace(run, name=f"{run.scorecard.model} ({detail(run)})")
             if count[run.name] > 1
             else run
             for run in named
@@ -138,7 +138,7 @@ def _named(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
 
 
 def _recipe(run: ComparedRun) -> str:
-    return str(run.scorecard["provenance"]["recipe"])
+    return str(run.scorecard.provenance.recipe)
 
 
 def _place(run: ComparedRun) -> str:

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fractura.atomic_write import make_folder, write_whole
 from fractura.datasets.report.page import plural, render
@@ -68,19 +69,19 @@ def write_comparison(runs: Sequence[ComparedRun], split: str, out: Path) -> Comp
 
 def values(runs: Sequence[ComparedRun], split: str) -> str:
     """Every figure of every run as CSV, unrounded; a value that is undefined is empty."""
-    figures = list(dict.fromkeys(name for run in runs for name in run.split["figures"]))
+    figures = list(dict.fromkeys(name for run in runs for name in run.split.figures))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     parts = [f"{name}{end}" for name in figures for end in ("", "_low", "_high", "_n")]
     head = ["name", "model", "recipe", "manifest_hash", "seed", "split", "cases", "clusters"]
     writer.writerow([*head, *_COST, *parts])
     for run in runs:
-        source = run.scorecard["provenance"]
-        row = [run.name, run.scorecard["model"], source["recipe"], source["manifest_hash"]]
-        row += [source["seed"], split, run.split["cases"], run.split["clusters"]]
-        row += [run.cost[name] for name in _COST]
+        source = run.scorecard.provenance
+        row: list[Any] = [run.name, run.scorecard.model, source.recipe, source.manifest_hash]
+        row += [source.seed, split, run.split.cases, run.split.clusters]
+        row += [getattr(run.cost, name) for name in _COST]
         for name in figures:
-            figure = run.split["figures"].get(name, {})
+            figure = dict(run.split.figures.get(name) or {})
             row += [figure.get(key) for key in ("value", "low", "high", "n")]
         writer.writerow(row)
     return text.getvalue()
@@ -92,12 +93,12 @@ def _title(runs: Sequence[ComparedRun], split: str) -> str:
 
 def _about(runs: Sequence[ComparedRun]) -> str:
     first = runs[0].split
-    held = plural(first["cases"], "case")
-    if "fractured" in first:
-        held += f" ({first['fractured']:,} fractured, {first['boxes']:,} boxes)"
+    held = plural(first.cases, "case")
+    if first.fractured is not None:
+        held += f" ({first.fractured:,} fractured, {first.boxes or 0:,} boxes)"
     return (
-        f"{held} in {plural(first['clusters'], 'cluster')} of what belongs together. "
-        f"Intervals: {first['interval']}. Sorted by {title_of(runs[0].main)}; "
+        f"{held} in {plural(first.clusters, 'cluster')} of what belongs together. "
+        f"Intervals: {first.interval}. Sorted by {title_of(runs[0].main)}; "
         "the best of each column is bold."
     )
 
@@ -114,13 +115,13 @@ def _notes(runs: Sequence[ComparedRun]) -> list[str]:
         notes.append(f"“{first.classes[1]}” is called from a probability of {THRESHOLD} on.")
     else:
         notes.append("Means over classes count each class that occurs equally.")
-    if "fractured" in first.split and len(runs) > 1:
+    if first.split.fractured is not None and len(runs) > 1:
         notes.append("Paired tests are of the image's probability, not of its boxes.")
-    threads = {run.cost["threads"] for run in runs if run.cost["latency_ms"] is not None}
+    threads = {run.cost.threads for run in runs if run.cost.latency_ms is not None}
     if len(threads) > 1:
         notes.append("CPU times were measured with different numbers of threads.")
-    elif threads and None not in threads:
-        notes.append(f"CPU times were measured with {plural(next(iter(threads)), 'thread')}.")
+    elif count := next(iter(threads), None):
+        notes.append(f"CPU times were measured with {plural(count, 'thread')}.")
     return notes
 
 
@@ -150,15 +151,15 @@ def _pair_table(best: ComparedRun, tested: Sequence[RunPair]) -> Table:
 
 
 def _by_class(runs: Sequence[ComparedRun]) -> Table | None:
-    if runs[0].scorecard["kind"] != "classification" or len(runs[0].classes) == 2:
+    if runs[0].scorecard.kind != "classification" or len(runs[0].classes) == 2:
         return None
 
     def text(run: ComparedRun, name: str) -> float | None:
-        found = run.split["classes"].get(name, {}).get("sensitivity") or {}
+        found = (run.split.classes or {}).get(name, {}).get("sensitivity") or {}
         value = found.get("value")
         return None if value is None else round(value, 3)
 
-    first = runs[0].split["classes"]
+    first = runs[0].split.classes or {}
     rows = tuple(
         (name, first.get(name, {}).get("n"), *(text(run, name) for run in runs))
         for name in runs[0].classes
@@ -170,15 +171,15 @@ def _sources(runs: Sequence[ComparedRun]) -> Table:
     rows = tuple(
         (
             run.name,
-            run.scorecard["task"],
-            source["recipe"],
-            source["seed"],
-            source["date"],
-            source["revision"],
-            ", ".join(f"{name} {version}" for name, version in source["versions"].items()),
+            run.scorecard.task,
+            source.recipe,
+            source.seed,
+            source.date,
+            source.revision,
+            ", ".join(f"{name} {version}" for name, version in source.versions.items()),
         )
         for run in runs
-        for source in (run.scorecard["provenance"],)
+        for source in (run.scorecard.provenance,)
     )
     head = ("run", "task", "recipe", "seed", "date", "revision", "versions")
     return Table("Where they come from", head, rows)

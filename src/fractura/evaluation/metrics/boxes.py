@@ -20,11 +20,13 @@ from fractura.evaluation.detection import (
     match_pairs,
     pairs_of,
 )
-from fractura.evaluation.interval import Estimate, Figure, bootstrap_all, json_figure
+from fractura.evaluation.interval import Estimate, Figure, FigureValue, bootstrap_all, json_figure
 from fractura.evaluation.ranked_boxes import Curve, RankedBoxes
-from fractura.evaluation.run_scorecard import FALSE_BOXES
 
 Floats = NDArray[np.float64]
+
+FALSE_BOXES = (0.05, 0.1, 0.25, 0.5, 1, 2)
+"""False boxes an image at which the sensitivity for boxes is told."""
 
 SIZES: Mapping[str, tuple[float, float]] = {
     "small": (0.0, 0.0025),
@@ -297,5 +299,5 @@ def _notes(
     return notes
 
 
-def _figure(estimate: Estimate, n: int) -> dict[str, Any]:
+def _figure(estimate: Estimate, n: int) -> FigureValue:
     return json_figure(Figure(estimate.value, estimate.low, estimate.high, n))

@@ -46,6 +46,24 @@ class MeasuredPoint:
     chosen_on: str
 
 
+def parse_rule(rule: str) -> tuple[str | None, str, str | None]:
+    """What a rule of :func:`choose` asks for: which rate, its value, and a cost.
+
+    Raises:
+        FracturaError: there is no such rule.
+    """
+    found = _RULE.fullmatch(rule.replace(" ", "").replace("≥", ">="))
+    if found is None:
+        raise FracturaError(
+            f"there is no rule {rule!r}; give sensitivity>=0.9, specificity>=0.95, youden or "
+            "cost=10, with any number"
+        )
+    kind, rate, cost = found.groups()
+    if rate and float(rate) == 0:
+        raise FracturaError(f"{rule} asks for nothing; give a share above 0 and below 1")
+    return kind, rate or "", cost
+
+
 def choose(cases: Cases, rule: str) -> float:
     """The threshold that a rule takes from labelled cases.
 
@@ -72,15 +90,7 @@ def choose(cases: Cases, rule: str) -> float:
     Raises:
         FracturaError: there is no such rule, or the cases lack the classes that it needs.
     """
-    found = _RULE.fullmatch(rule.replace(" ", "").replace("≥", ">="))
-    if found is None:
-        raise FracturaError(
-            f"there is no rule {rule!r}; give sensitivity>=0.9, specificity>=0.95, youden or "
-            "cost=10, with any number"
-        )
-    kind, rate, cost = found.groups()
-    if rate and float(rate) == 0:
-        raise FracturaError(f"{rule} asks for nothing; give a share above 0 and below 1")
+    kind, rate, cost = parse_rule(rule)
     scores = np.sort(cases.probability)
     ones = np.sort(cases.probability[cases.positive])
     zeros = np.sort(cases.probability[~cases.positive])

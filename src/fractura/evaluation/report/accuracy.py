@@ -33,16 +33,16 @@ _PERCENT = 100
 
 def key_figures(subject: Subject) -> Section | None:
     """Every figure of the split; the many of the FROC stand with the detection."""
-    figures = subject.split.get("figures")
+    figures = subject.split.figures
     if not figures:
         return None
-    elsewhere = (subject.split.get("detection") or {}).get("figures") or {}
+    elsewhere = (subject.split.detection or {}).get("figures") or {}
     figures = {
         name: one
         for name, one in figures.items()
         if name not in elsewhere or not name.startswith("sensitivity_at_")
     }
-    text = f"Intervals: {subject.split['interval']}. n is the number of cases a figure rests on."
+    text = f"Intervals: {subject.split.interval}. n is the number of cases a figure rests on."
     called = subject.names
     if called and "accuracy" in figures:
         text += f" Accuracy, sensitivity and the like: “{called[1]}” is called from 0.5 on."
@@ -50,7 +50,7 @@ def key_figures(subject: Subject) -> Section | None:
         "Key figures",
         (text,),
         (figures_grid("Key figures", figures),),
-        notes=notes_of(subject.split),
+        notes=tuple(subject.split.notes),
     )
 
 
@@ -58,13 +58,13 @@ def by_class(subject: Subject) -> Section | None:
     """Every class against the rest, and the confusion matrix of all of them."""
     split = subject.split
     grids: list[TableGrid] = []
-    if split.get("classes"):
+    if split.classes:
         rows = []
-        for name, found in split["classes"].items():
+        for name, found in split.classes.items():
             figures = {key: value for key, value in found.items() if key != "n"}
             rows.append(((words(name), count(found.get("n"))), figures))
         grids.append(cross_grid("Each class against the rest", ("class",), rows, counts=("n",)))
-    matrix = split.get("confusion")
+    matrix = split.confusion
     if matrix:
         grids.append(confusion_grid("Confusion matrix", subject.classes, matrix))
     return Section("Classes", grids=tuple(grids)) if grids else None
@@ -96,11 +96,11 @@ def confusion_grid(
 
 def curves(subject: Subject) -> Section | None:
     """ROC, precision and recall, and the probabilities of both classes."""
-    found = subject.split.get("curves")
+    found = subject.split.curves
     if not found:
         return None
     marked = []
-    for point in subject.split.get("points") or ():
+    for point in subject.split.points or ():
         right = value_of(point["figures"].get("sensitivity"))
         spared = value_of(point["figures"].get("specificity"))
         if right is not None and spared is not None:
@@ -122,7 +122,7 @@ def curves(subject: Subject) -> Section | None:
 
 def operating_points(subject: Subject) -> Section | None:
     """Thresholds, how they were chosen, and what they give."""
-    points = subject.split.get("points")
+    points = subject.split.points
     if not points:
         return None
     heads = [
@@ -175,7 +175,7 @@ def _threshold(value: float | None) -> TableCell:
 
 def calibration(subject: Subject) -> Section | None:
     """Whether probabilities are what they say."""
-    found = subject.split.get("calibration")
+    found = subject.split.calibration
     if not found:
         return None
     bins: Sequence[Mapping[str, Any]] = found.get("bins") or ()

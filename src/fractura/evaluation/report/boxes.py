@@ -18,10 +18,10 @@ from fractura.evaluation.report.table_cells import (
 
 def detection(subject: Subject) -> Section | None:
     """Average precision, FROC, sizes."""
-    found = subject.split.get("detection")
+    found = subject.split.detection
     if not found:
         return None
-    boxes = subject.split.get("boxes")
+    boxes = subject.split.boxes
     about = subject.about if boxes is None else f"{subject.about}, {boxes:,} boxes"
     curves = found.get("curves") or {}
     grids = [figures_grid("Detection", found.get("figures") or {})]
@@ -72,7 +72,7 @@ def _range(ends: object) -> str | None:
 
 def masks(subject: Subject) -> Section | None:
     """Average precision of outlines."""
-    found = subject.split.get("masks")
+    found = subject.split.masks
     if not found:
         return None
     return Section("Masks", grids=(figures_grid("Masks", found["figures"]),), notes=notes_of(found))
@@ -80,7 +80,7 @@ def masks(subject: Subject) -> Section | None:
 
 def heatmaps(subject: Subject) -> Section | None:
     """Whether heatmaps lie on the fractures, beside chance and a model with random weights."""
-    found = subject.split.get("heatmaps")
+    found = subject.split.heatmaps
     if not found:
         return None
     figures = found.get("figures") or {}

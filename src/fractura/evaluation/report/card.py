@@ -44,7 +44,7 @@ def model_card(subject: Subject, missing: Sequence[str]) -> str:
                 statements.training(subject),
                 statements.initial(subject),
                 statements.software(subject),
-                f"Date: {subject.scorecard['provenance'].get('date')}.",
+                f"Date: {subject.scorecard.provenance.date}.",
             ]
         ),
         f"- Licence of the weights: {AUTHORS}.\n- Developers and contact: {AUTHORS}.\n"
@@ -69,7 +69,7 @@ def model_card(subject: Subject, missing: Sequence[str]) -> str:
         f"- Training data, their source and licence: {AUTHORS}.",
         "## Figures",
         f"On {markdown(subject.about)}. {markdown(statements.uncertainty(subject))}",
-        *_grids(subject, [figures_grid("Key figures", subject.split["figures"])]),
+        *_grids(subject, [figures_grid("Key figures", subject.split.figures)]),
     ]
     points = operating_points(subject)
     parts += _grids(subject, points.grids if points else ())
@@ -95,7 +95,7 @@ def model_card(subject: Subject, missing: Sequence[str]) -> str:
 
 def _front(subject: Subject) -> str:
     """The head that model hubs read; nothing from the scorecard stands in it unchecked."""
-    detection = subject.scorecard["kind"] == "detection"
+    detection = subject.scorecard.kind == "detection"
     tag = "object-detection" if detection else "image-classification"
     return (
         "---\n# licence: to be filled by the authors\nlibrary_name: fractura\n"
@@ -118,7 +118,7 @@ def _grids(subject: Subject, grids: Sequence[TableGrid]) -> list[str]:
 
 
 def _calibration(subject: Subject) -> list[TableGrid]:
-    found = (subject.split.get("calibration") or {}).get("figures")
+    found = (subject.split.calibration or {}).get("figures")
     return [figures_grid("Calibration", found)] if found else []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fractura.evaluation.report.checklists import claim_2024, stard_ai
 from fractura.evaluation.report.section import Section
 from fractura.evaluation.report.subject import Subject
 from fractura.evaluation.report.table_cells import TableGrid, grid, words
+from fractura.evaluation.scorecard import Scorecard
 
 PAGE = "report.html"
 _Build = Callable[[Subject], Section | None]
@@ -41,12 +43,12 @@ SECTIONS: Mapping[str, _Build] = {
 
 
 def write_report(
-    scorecard: Mapping[str, Any], split: str, out: Path, pictures: Path | None = None
+    scorecard: Scorecard, split: str, out: Path, pictures: Path | None = None
 ) -> list[Path]:
     """Write ``report.html``, ``model-card.md``, ``claim-2024.md`` and ``stard-ai.md``.
 
     Args:
-        scorecard: see ``docs/evaluation/scorecard.md``. Sections that it lacks are named in one
+        scorecard: of a model. Sections that it lacks are named in one
             list of what was not measured.
         split: that is shown.
         out: a folder; it is made if it is not there.
@@ -91,27 +93,31 @@ def sections_of(subject: Subject) -> tuple[list[Section], list[str]]:
 def what_was_measured(subject: Subject) -> tuple[TableGrid, TableGrid]:
     """Of which model on what, and by what and when."""
     split, card = subject.split, subject.scorecard
-    source: Mapping[str, Any] = card["provenance"]
-    unanswered = split.get("unanswered") or {}
+    source = card.provenance
+    unanswered: Mapping[str, Any] = split.unanswered or {}
     what = {
         "model": subject.model,
-        "task": card["task"],
+        "task": card.task,
         "classes": ", ".join(subject.names or subject.classes),
         "split": subject.name,
         "one case is": f"one {subject.level}",
-        "cases": split["cases"],
-        "clusters of what belongs together": split["clusters"],
+        "cases": split.cases,
+        "clusters of what belongs together": split.clusters,
         "positives": subject.positives,
         "prevalence": None if subject.prevalence is None else f"{subject.prevalence:.3f}",
-        "prevalence for predictive values": split.get("prevalence"),
-        "boxes": split.get("boxes"),
+        "prevalence for predictive values": split.prevalence,
+        "boxes": split.boxes,
         "cases without an answer": unanswered.get("count"),
         "their ids (at most 20)": ", ".join(map(str, unanswered.get("ids") or ())),
-        "intervals": split["interval"],
-        "manifest, content hash": source.get("manifest_hash"),
-        "cases and labels, SHA-256": split["cases_sha256"],
+        "intervals": split.interval,
+        "manifest, content hash": source.manifest_hash,
+        "cases and labels, SHA-256": split.cases_sha256,
     }
-    by = {name: value for name, value in source.items() if name != "manifest_hash"} | card["cost"]
+    by = {
+        name: value
+        for name, value in asdict(source).items()
+        if name not in ("model", "manifest_hash")
+    } | asdict(card.cost)
     return _pairs("What was measured", what), _pairs(
         "By what, at what cost", {_TITLES.get(name, name): value for name, value in by.items()}
     )

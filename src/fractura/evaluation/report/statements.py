@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from fractura.datasets.report.page import listed, plural
@@ -23,29 +24,29 @@ def figures_in_words(figures: Mapping[str, Any], names: tuple[str, ...]) -> str:
 def model(subject: Subject) -> str:
     """Name, kind and size."""
     card = subject.scorecard
-    parameters = card["cost"].get("parameters")
+    parameters = card.cost.parameters
     size = f", {parameters:,} parameters" if parameters else ""
-    side = card["cost"].get("input_side")
+    side = card.cost.input_side
     inputs = f", input of {side} pixels" if side else ""
-    return f"Model {subject.model}: {card['kind']}{size}{inputs}."
+    return f"Model {subject.model}: {card.kind}{size}{inputs}."
 
 
 def headline(subject: Subject) -> str:
     """The main figure and the most asked for."""
-    figures = subject.split["figures"]
-    names = (str(subject.split["main"]), "auroc", "accuracy", "sensitivity", "specificity", "ap50")
+    figures = subject.split.figures
+    names = (str(subject.split.main), "auroc", "accuracy", "sensitivity", "specificity", "ap50")
     return f"{figures_in_words(figures, tuple(dict.fromkeys(names)))}, on {subject.about}."
 
 
 def task(subject: Subject) -> str:
     """The task."""
     names = subject.names or subject.classes
-    return f"Task: {subject.scorecard['task']}; classes: {listed(names)}."
+    return f"Task: {subject.scorecard.task}; classes: {listed(names)}."
 
 
 def data(subject: Subject) -> str:
     """Which manifest."""
-    source = subject.scorecard["provenance"].get("manifest_hash")
+    source = subject.scorecard.provenance.manifest_hash
     return f"Manifest with content hash {source}, split “{subject.name}”."
 
 
@@ -59,13 +60,13 @@ def inclusion(subject: Subject) -> str:
 
 def preprocessing(subject: Subject) -> str | None:
     """What is known of the way from file to input."""
-    side = subject.scorecard["cost"].get("input_side")
+    side = subject.scorecard.cost.input_side
     return f"Scaled to an input of {side} pixels." if side else None
 
 
 def missing(subject: Subject) -> str | None:
     """What became of cases without an answer."""
-    found = subject.split.get("unanswered")
+    found = subject.split.unanswered
     if found is None:
         return None
     if not found["count"]:
@@ -75,14 +76,14 @@ def missing(subject: Subject) -> str | None:
 
 def labels(subject: Subject) -> str:
     """What the labels say."""
-    boxes = subject.split.get("boxes")
+    boxes = subject.split.boxes
     known = "" if not boxes else f", and {boxes:,} boxes"
     return f"Labels of the manifest: {listed(subject.names or subject.classes)}{known}."
 
 
 def label_errors(subject: Subject) -> str | None:
     """How many labels the software suspects."""
-    found = [one for one in subject.split.get("gallery") or () if "label" in str(one["kind"])]
+    found = [one for one in subject.split.gallery or () if "label" in str(one["kind"])]
     return f"{plural(len(found), 'suspected label error')} in the gallery." if found else None
 
 
@@ -93,10 +94,10 @@ def partition(subject: Subject) -> str:
 
 def disjoint(subject: Subject) -> str | None:
     """Whether a leak was looked for, and found."""
-    if "leak" not in subject.split:
+    if not subject.split.leaks_checked:
         return None
-    if subject.leak:
-        reasons = [f"{reason}." for reason in subject.split["leak"].get("reasons") or ()]
+    if subject.split.leak is not None and subject.leak:
+        reasons = [f"{reason}." for reason in subject.split.leak["reasons"]]
         return " ".join([f"{capital(subject.leak)}.", *reasons])
     return (
         "No case shares id, bytes, group or patient with what the model was trained on, as far as "
@@ -106,57 +107,57 @@ def disjoint(subject: Subject) -> str | None:
 
 def size(subject: Subject) -> str:
     """The size there is; not the size planned."""
-    return f"Measured: {subject.counted}, in {plural(subject.split['clusters'], 'cluster')}."
+    return f"Measured: {subject.counted}, in {plural(subject.split.clusters, 'cluster')}."
 
 
 def software(subject: Subject) -> str:
     """Versions."""
-    source = subject.scorecard["provenance"]
-    versions = [f"{name} {one}" for name, one in (source.get("versions") or {}).items()]
-    revision = [f"revision {source['revision']}"] if source.get("revision") else []
+    source = subject.scorecard.provenance
+    versions = [f"{name} {one}" for name, one in (source.versions or {}).items()]
+    revision = [f"revision {source.revision}"] if source.revision else []
     known = ", ".join([*revision, *versions]) or "not told"
     return f"Report by fractura {__version__}. Versions behind the scorecard: {known}."
 
 
 def initial(subject: Subject) -> str | None:
     """What weights training started from."""
-    found = subject.scorecard["cost"].get("started_from")
+    found = subject.scorecard.cost.started_from
     return f"Started from: {found}." if found else None
 
 
 def training(subject: Subject) -> str | None:
     """Recipe, seed, epochs, time."""
-    source, cost = subject.scorecard["provenance"], subject.scorecard["cost"]
-    known = [f"Recipe {source['recipe']}"] if source.get("recipe") else []
-    known += [f"seed {source['seed']}"] if source.get("seed") is not None else []
-    known += [f"{cost['epochs']} epochs"] if cost.get("epochs") else []
-    seconds = cost.get("training_seconds")
+    source, cost = subject.scorecard.provenance, subject.scorecard.cost
+    known = [f"Recipe {source.recipe}"] if source.recipe else []
+    known += [f"seed {source.seed}"] if source.seed is not None else []
+    known += [f"{cost.epochs} epochs"] if cost.epochs else []
+    seconds = cost.training_seconds
     known += [f"{seconds / 60:.0f} minutes of training steps"] if seconds else []
     return f"{', '.join(known)}." if known else None
 
 
 def ensemble(subject: Subject) -> str | None:
     """Test-time augmentation, the only ensemble the software makes."""
-    found = subject.split.get("augmented")
+    found = subject.split.tta
     return f"Test-time augmentation over {found['views']} views, told apart." if found else None
 
 
 def measures(subject: Subject) -> str:
     """Names of all figures."""
-    return f"{listed([title_of(name) for name in subject.split['figures']])}."
+    return f"{listed([title_of(name) for name in subject.split.figures])}."
 
 
 def uncertainty(subject: Subject) -> str:
     """How intervals were made."""
     return (
-        f"Intervals: {subject.split['interval']}, over "
-        f"{plural(subject.split['clusters'], 'cluster')} of what belongs together."
+        f"Intervals: {subject.split.interval}, over "
+        f"{plural(subject.split.clusters, 'cluster')} of what belongs together."
     )
 
 
 def robustness(subject: Subject) -> str | None:
     """Losses under corruption."""
-    found = subject.split.get("robustness")
+    found = subject.split.robustness
     summary = {
         str(name): value
         for name, one in ((found or {}).get("summary") or {}).items()
@@ -173,7 +174,7 @@ def robustness(subject: Subject) -> str | None:
 
 def explanation(subject: Subject) -> str | None:
     """Scores of heatmaps."""
-    found = subject.split.get("heatmaps")
+    found = subject.split.heatmaps
     if not found:
         return None
     names = ("pointing_game", "chance_pointing", "energy_in_box", "chance_energy")
@@ -190,15 +191,15 @@ def tested_on(subject: Subject) -> str:
 
 def flow(subject: Subject) -> str:
     """Numbers in and out."""
-    unanswered = (subject.split.get("unanswered") or {}).get("count")
-    left = "" if unanswered is None else f"; {unanswered:,} without an answer left out"
+    unanswered = subject.split.unanswered
+    left = f"; {unanswered['count']:,} without an answer left out" if unanswered else ""
     return f"{subject.counted} measured{left}."
 
 
 def composition(subject: Subject) -> str | None:
     """Subgroups with their numbers."""
     by: dict[str, list[str]] = {}
-    for one in subject.split.get("subgroups") or ():
+    for one in subject.split.subgroups or ():
         by.setdefault(str(one["attribute"]), []).append(f"{one['value']} {one['cases']:,}")
     parts = [f"{attribute}: {', '.join(values)}" for attribute, values in by.items()]
     return f"Of this split: {'; '.join(parts)}." if parts else None
@@ -206,10 +207,10 @@ def composition(subject: Subject) -> str | None:
 
 def accuracy(subject: Subject) -> str | None:
     """Accuracy at each operating point, else at 0.5."""
-    points = subject.split.get("points") or ()
+    points = subject.split.points or ()
     names = ("sensitivity", "specificity", "precision", "npv")
     whole = ("auroc", "ap50") if points else ("auroc", *names, "accuracy", "ap50")
-    text = figures_in_words(subject.split["figures"], whole)
+    text = figures_in_words(subject.split.figures, whole)
     found = [f"{capital(text)}."] if text else []
     found += [
         f"At “{point['name']}”: {figures_in_words(point['figures'], names)}." for point in points
@@ -219,7 +220,7 @@ def accuracy(subject: Subject) -> str | None:
 
 def failures(subject: Subject) -> str | None:
     """What the gallery shows."""
-    found = subject.split.get("gallery") or ()
+    found = subject.split.gallery or ()
     if not found:
         return None
     kinds = list(dict.fromkeys(str(one["kind"]) for one in found))
@@ -237,17 +238,19 @@ def limits(subject: Subject) -> str | None:
 
 def all_notes(subject: Subject) -> list[str]:
     """The notes of the split and of its sections, each once and as a sentence."""
-    parts = [subject.split, *(one for one in subject.split.values() if isinstance(one, Mapping))]
-    notes = [str(note) for part in parts for note in part.get("notes") or ()]
-    notes += map(str, subject.split.get("subgroup_notes") or ())
+    sections = (getattr(subject.split, one.name) for one in fields(subject.split))
+    parts = (one for one in sections if isinstance(one, Mapping))
+    notes = [*subject.split.notes]
+    notes += [str(note) for part in parts for note in part.get("notes") or ()]
+    notes += map(str, subject.split.subgroup_notes or ())
     return [f"{capital(note.rstrip('.'))}." for note in dict.fromkeys(notes)]
 
 
 def protocol(subject: Subject) -> str:
     """What can be reproduced."""
-    source = subject.scorecard["provenance"]
-    schema = subject.scorecard["schema"]
-    return f"Technical details: recipe {source.get('recipe')}; scorecard.json, schema {schema}."
+    source = subject.scorecard.provenance
+    schema = subject.scorecard.schema
+    return f"Technical details: recipe {source.recipe}; scorecard.json, schema {schema}."
 
 
 def availability(subject: Subject) -> str:
@@ -257,7 +260,7 @@ def availability(subject: Subject) -> str:
 
 def cutoffs(subject: Subject) -> str | None:
     """Thresholds and rules."""
-    points = subject.split.get("points") or ()
+    points = subject.split.points or ()
     found = [
         f"“{one['name']}”: {number(one['threshold'])} ({one.get('rule')}, chosen on "
         f"{one.get('chosen_on')})"
@@ -276,7 +279,7 @@ def blinded(subject: Subject) -> str:
 
 def indeterminate(subject: Subject) -> str | None:
     """What triage leaves to a reader."""
-    found = (subject.split.get("triage") or {}).get("figures") or {}
+    found = (subject.split.triage or {}).get("figures") or {}
     if "needs_reader" not in found:
         return None
     return f"Triage leaves to a reader: {in_words(found['needs_reader'])}. They count as such."
@@ -287,10 +290,10 @@ def variability(subject: Subject) -> str | None:
     titles = {
         "subgroups": "subgroups",
         "robustness": "robustness",
-        "relations": "metamorphic relations",
-        "augmented": "test-time augmentation",
+        "metamorphic": "metamorphic relations",
+        "tta": "test-time augmentation",
     }
-    found = [title for key, title in titles.items() if subject.split.get(key)]
+    found = [title for key, title in titles.items() if getattr(subject.split, key)]
     return f"By {listed(found)}." if found else None
 
 
@@ -301,7 +304,7 @@ def fairness(subject: Subject) -> str | None:
 
 def sizes(subject: Subject) -> str | None:
     """Boxes by size, all that is known of severity."""
-    found = (subject.split.get("detection") or {}).get("sizes") or ()
+    found = (subject.split.detection or {}).get("sizes") or ()
     parts = [f"{one['name']} {one['boxes']:,}" for one in found if one.get("boxes") is not None]
     return f"Boxes by size: {', '.join(parts)}." if parts else None
 
@@ -317,12 +320,12 @@ def crosstab(subject: Subject) -> str | None:
     names = subject.names
     found = [
         f"“{point['name']}”: " + _cells(point["confusion"])
-        for point in subject.split.get("points") or ()
+        for point in subject.split.points or ()
         if point.get("confusion")
     ]
-    if not found and names and subject.split.get("confusion"):
-        found = [f"From 0.5 on: {_cells(subject.split['confusion'])}"]
-    if not found and subject.split.get("confusion"):
+    if not found and names and subject.split.confusion:
+        found = [f"From 0.5 on: {_cells(subject.split.confusion)}"]
+    if not found and subject.split.confusion:
         return "Confusion matrix of all classes in report.html."
     return f"{'; '.join(found)}." if found else None
 
@@ -337,7 +340,7 @@ def _cells(matrix: Any) -> str:
 
 def audit(subject: Subject) -> str:
     """How the answers can be checked."""
-    return f"Cases and labels have the SHA-256 {subject.split['cases_sha256']} in scorecard.json."
+    return f"Cases and labels have the SHA-256 {subject.split.cases_sha256} in scorecard.json."
 
 
 FACTS: Mapping[str, Fact] = {

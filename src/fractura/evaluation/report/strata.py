@@ -36,7 +36,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 def triage(subject: Subject) -> Section | None:
     """Three answers with a promised error, and what was observed."""
-    found = subject.split.get("triage")
+    found = subject.split.triage
     if not found:
         return None
     grids = []
@@ -82,11 +82,11 @@ def triage(subject: Subject) -> Section | None:
 
 def baselines(subject: Subject) -> Section | None:
     """What can be had without looking at the radiograph, beside the model."""
-    found = subject.split.get("baselines")
+    found = subject.split.baselines
     if not found:
         return _frequent_class(subject)
     names = list(dict.fromkeys(name for one in found for name in one["figures"]))
-    own = {name: one for name, one in subject.split["figures"].items() if name in names}
+    own = {name: one for name, one in subject.split.figures.items() if name in names}
     rows = [((words(subject.model), words("the radiograph")), own)]
     rows += [((words(one["name"]), words(one.get("sees"))), one["figures"]) for one in found]
     notes = [str(one["note"]) for one in found if one.get("note")]
@@ -99,10 +99,10 @@ def baselines(subject: Subject) -> Section | None:
 
 
 def _frequent_class(subject: Subject) -> Section | None:
-    found = subject.split.get("baseline")
+    found = subject.split.baseline
     if not found:
         return None
-    own = subject.split["figures"]
+    own = subject.split.figures
     rows = [
         [words(capital(title_of(name))), cell_of(own, name), figure_cell(one)]
         for name, one in found["figures"].items()
@@ -118,8 +118,8 @@ def subgroups(subject: Subject) -> Section | None:
     table = subgroup_grid(subject)
     if table is None:
         return None
-    found = subject.split["subgroups"]
-    own = {name: subject.split["figures"].get(name) for name in _WITHOUT_THRESHOLD}
+    found = subject.split.subgroups or ()
+    own = {name: subject.split.figures.get(name) for name in _WITHOUT_THRESHOLD}
     rows = [("all cases", own)]
     rows += [(f"{one['attribute']}: {one['value']}", one["figures"]) for one in found]
     panels = (("auroc", "AUROC"), ("sensitivity", "sensitivity"))
@@ -128,13 +128,13 @@ def subgroups(subject: Subject) -> Section | None:
         tuple(worst_subgroups(subject)),
         (table,),
         there([draw_forest(rows, panels, subject.about)]),
-        notes=tuple(map(str, subject.split.get("subgroup_notes") or ())),
+        notes=tuple(map(str, subject.split.subgroup_notes or ())),
     )
 
 
 def subgroup_grid(subject: Subject) -> TableGrid | None:
     """A row for each subgroup."""
-    found = subject.split.get("subgroups")
+    found = subject.split.subgroups
     if not found:
         return None
     rows = [
@@ -156,8 +156,8 @@ def subgroup_grid(subject: Subject) -> TableGrid | None:
 
 def worst_subgroups(subject: Subject) -> list[str]:
     """A sentence for each figure: which subgroup has the worst."""
-    worst: Mapping[str, Any] = subject.split.get("worst_subgroups") or {}
-    own = {name: subject.split["figures"].get(name) for name in _WITHOUT_THRESHOLD}
+    worst: Mapping[str, Any] = subject.split.worst_subgroups or {}
+    own = {name: subject.split.figures.get(name) for name in _WITHOUT_THRESHOLD}
     return [
         f"Worst {title_of(name)}: {one['attribute']} “{one['value']}” with "
         f"{in_words(one['figure'])}"
@@ -169,7 +169,7 @@ def worst_subgroups(subject: Subject) -> list[str]:
 
 def foreign(subject: Subject) -> Section | None:
     """Whether pictures that are no bone radiographs are flagged."""
-    found = subject.split.get("foreign")
+    found = subject.split.ood
     if not found:
         return None
     rows = [
@@ -190,7 +190,7 @@ def foreign(subject: Subject) -> Section | None:
 
 def gallery(subject: Subject) -> Section | None:
     """The worst errors as pictures."""
-    found = subject.split.get("gallery")
+    found = subject.split.gallery
     if not found:
         return None
     exhibits, left = [], PICTURE_BYTES

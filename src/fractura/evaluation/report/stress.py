@@ -27,7 +27,7 @@ from fractura.evaluation.report.table_cells import (
 
 def robustness(subject: Subject) -> Section | None:
     """AUROC by corruption and severity."""
-    found = subject.split.get("robustness")
+    found = subject.split.robustness
     if not found:
         return None
     steps: Sequence[Mapping[str, Any]] = found.get("corruptions") or ()
@@ -84,7 +84,7 @@ def _heat(
 
 def relations(subject: Subject) -> Section | None:
     """What changes when nothing should."""
-    found = subject.split.get("relations")
+    found = subject.split.metamorphic
     if not found:
         return None
     rows = [
@@ -104,7 +104,7 @@ def relations(subject: Subject) -> Section | None:
 
 def augmented(subject: Subject) -> Section | None:
     """The mean over several views of each radiograph."""
-    found = subject.split.get("augmented")
+    found = subject.split.tta
     if not found:
         return None
     views = found.get("views")

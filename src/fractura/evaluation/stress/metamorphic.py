@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import intersection_over_union
-from fractura.evaluation.interval import Figure, estimate, json_figure
+from fractura.evaluation.interval import Figure, FigureValue, estimate, json_figure
 from fractura.evaluation.stress.reread import (
     Read,
     StressedReading,
@@ -121,7 +121,7 @@ def _changed(before: StressedReading, after: StressedReading, view: View) -> _Ch
 
 def _figures(
     changed: list[_Changed], clusters: NDArray[np.int64], samples: int, seed: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, FigureValue]:
     change = np.array([one.probability for one in changed])
     decided = np.array([one.decision for one in changed])
     overlap = np.array([one.overlap for one in changed])

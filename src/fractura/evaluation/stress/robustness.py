@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import Matches
-from fractura.evaluation.interval import estimate
+from fractura.evaluation.interval import FigureValue, estimate
 from fractura.evaluation.ranked_boxes import RankedBoxes
 from fractura.evaluation.ranking import Ranking
 from fractura.evaluation.stress.corruptions import CORRUPTIONS, SEVERITIES, Corruption
@@ -157,7 +157,7 @@ def _state(seen: Sequence[_Seen], boxed: bool) -> _State:
 
 def _measure(
     cases: Cases, clean: _State, state: _State, samples: int, seed: int
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, FigureValue]:
     positive, judged = cases.positive, state.judged
     ranking, before = (Ranking(one.probability, positive) for one in (state, clean))
     change = np.abs(state.probability - clean.probability)
@@ -186,7 +186,7 @@ def _measure(
 
 def _lost(
     cases: Cases, clean: _State, states: Sequence[_State], samples: int, seed: int
-) -> dict[str, Any]:
+) -> FigureValue:
     """Share of the clean AUROC above 0.5 that is lost, averaged over severities."""
     before = Ranking(clean.probability, cases.positive)
     rankings = [(Ranking(state.probability, cases.positive), state.judged) for state in states]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +14,60 @@ import pytest
 from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
-from fractura.evaluation.detection import Matches, match, pooled_average_precision
+from fractura.evaluation.cases import Cases
+from fractura.evaluation.classes import class_split
+from fractura.evaluation.detection import OVERLAPS, Matches, match, pooled_average_precision
 from fractura.evaluation.predictions.run_table import (
     read_predictions,
     run_predictions,
     write_predictions,
 )
 from fractura.evaluation.ranked_boxes import RankedBoxes
-from fractura.evaluation.run_scorecard import (
-    Cost,
-    Provenance,
-    classification_scorecard,
-    detection_scorecard,
-    joined,
-    read_scorecard,
-    write_scorecard,
-)
+from fractura.evaluation.scorecard import Cost, Provenance, Scorecard, Split
+from fractura.evaluation.scorecard_file import read_scorecard, write_scorecard
+from fractura.evaluation.sections import evaluate_cases
+from tests.evaluation.boxed import boxed_cases
 
 COST = Cost(11_000_000, 12.5, 1, 360.0, 8, None, 128, "none")
 PROVENANCE = Provenance("resnet18", "region", "a1b2", 0, {"torch": "2.6"}, None, "2026-01-02")
 
 
-def found(seed: int, images: int = 30) -> dict[float, list[Matches]]:
+def drawn(seed: int, images: int = 30) -> list[tuple[NDArray, NDArray, NDArray]]:
+    """Boxes, their scores and the true boxes of each image."""
     random = np.random.default_rng(seed)
-    matches: dict[float, list[Matches]] = {0.5: [], 0.75: []}
+    found = []
     for image in range(images):
         corner = random.uniform(0, 60, (image % 3, 2))
         truth = np.concatenate([corner, corner + random.uniform(10, 30, corner.shape)], 1)
         near = truth + random.normal(0, 2, truth.shape)
         extra = random.uniform(0, 60, (int(random.integers(0, 4)), 2))
         boxes = np.concatenate([near, np.concatenate([extra, extra + 15], 1)])
-        scores = np.round(random.random(len(boxes)), 1)
-        for threshold, one in matches.items():
-            one.append(match(boxes, scores, truth, threshold))
-    return matches
+        found.append((boxes, random.random(len(boxes)), truth))
+    return found
 
 
-def classified(split: str, seed: int = 0, provenance: Provenance = PROVENANCE) -> dict[str, Any]:
+def found(seed: int, images: int = 30) -> dict[float, list[Matches]]:
+    return {
+        overlap: [
+            match(boxes, np.round(scores, 1), truth, overlap)
+            for boxes, scores, truth in drawn(seed, images)
+        ]
+        for overlap in (0.5, 0.75)
+    }
+
+
+def card(split: Split, name: str = "valid", **changes: Any) -> Scorecard:
+    fields = {"model": "resnet18", "task": "region", "kind": "classification"}
+    parts = {"cost": COST, "provenance": PROVENANCE, "splits": {name: split}}
+    return Scorecard(**{**fields, "classes": ["a", "b", "c"], **parts, **changes})
+
+
+def classified(split: str, seed: int = 0) -> Scorecard:
     random = np.random.default_rng(seed)
     p = random.dirichlet(np.ones(3), 40)
     ids = [f"{split}-{number}" for number in range(40)]
-    truth = random.integers(0, 3, 40)
-    return classification_scorecard(
-        ids, ids, p, truth, ("a", "b", "c"),
-        task="region", split=split, cost=COST, provenance=provenance, samples=20,
-    )  # fmt: skip
+    said = run_predictions(ids, ids, random.integers(0, 3, 40), p, ("a", "b", "c"))
+    return card(class_split(said, "region", samples=20), split)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -104,29 +114,26 @@ def test_a_pool_without_boxes() -> None:
     assert np.isnan(empty.sensitivity_at(ones[:, :1], (1,), 0.5))
 
 
-def detected(matches: dict[float, list[Matches]], **changes: Any) -> dict[str, Any]:
-    count = len(matches[0.5]) if 0.5 in matches else 30
-    given = {
-        "ids": [f"image-{number}" for number in range(count)],
-        "clusters": list(range(count)),
-        "image_scores": np.linspace(0, 1, count),
-        "fractured": np.arange(count) % 3 > 0,
-    } | changes
-    return detection_scorecard(
-        **given, matches=matches, task="detection", split="test", cost=COST,
-        provenance=PROVENANCE, samples=50,
-    )  # fmt: skip
+def detected(seed: int, **changes: Any) -> Cases:
+    images = drawn(seed)
+    positive = np.arange(len(images)) % 3 > 0
+    return replace(boxed_cases(images, positive, np.linspace(0, 1, len(images))), **changes)
 
 
 def test_a_detection_scorecard_holds_every_figure() -> None:
-    matches = found(1)
-    split = detected(matches)["splits"]["test"]
-    figures = split["figures"]
-    assert (split["cases"], split["fractured"], split["main"]) == (30, 20, "ap50")
-    assert split["boxes"] == figures["sensitivity_at_0.5"]["n"] == 30
-    at_50, at_75 = (pooled_average_precision(matches[t]) for t in (0.5, 0.75))
+    cases = detected(1)
+    split = evaluate_cases(cases, samples=50)
+    figures: Any = split.figures
+    assert (split.cases, split.fractured, split.main) == (30, 20, "ap50")
+    assert split.boxes == figures["sensitivity_at_0.5"]["n"] == 30
+    matches = {
+        overlap: [match(boxes, scores, truth, overlap) for boxes, scores, truth in drawn(1)]
+        for overlap in OVERLAPS
+    }
+    at_50 = pooled_average_precision(matches[0.5])
     assert figures["ap50"]["value"] == pytest.approx(at_50)
-    assert figures["ap50_95"]["value"] == pytest.approx((at_50 + at_75) / 2)
+    everywhere = np.mean([pooled_average_precision(one) for one in matches.values()])
+    assert figures["ap50_95"]["value"] == pytest.approx(everywhere)
     alone = [m for m, number in zip(matches[0.5], range(30), strict=True) if number % 3]
     assert figures["ap50_fractured_only"]["value"] == pytest.approx(pooled_average_precision(alone))
     assert figures["ap50_fractured_only"]["n"] == 20
@@ -134,40 +141,40 @@ def test_a_detection_scorecard_holds_every_figure() -> None:
     curve = [figures[f"sensitivity_at_{rate}"]["value"] for rate in rates]
     assert curve == sorted(curve)
     assert figures["ap50"]["low"] <= at_50 <= figures["ap50"]["high"]
-    assert "ap50_95" not in detected({0.5: matches[0.5]})["splits"]["test"]["figures"]
 
 
-def test_detections_that_cannot_be_measured_are_refused() -> None:
-    matches = found(1)
-    with pytest.raises(FracturaError, match="score of image-2 is nan"):
-        detected(matches, image_scores=np.array([0.1, 0.2] + [np.nan] * 28))
-    with pytest.raises(FracturaError, match=r"overlap of 0\.5"):
-        detected({0.75: matches[0.75]})
-    with pytest.raises(FracturaError, match="do not fit"):
-        detected({0.5: matches[0.5], 0.75: matches[0.75][1:]})
-    with pytest.raises(FracturaError, match="same boxes"):
-        detected({0.5: matches[0.5], 0.75: found(2)[0.75]})
+def test_what_is_not_evaluated_is_counted_and_every_figure_given_twice() -> None:
+    decisions = np.array(["fracture", "no fracture", "uncertain"] * 10, dtype=object)
+    told = detected(1, decisions=decisions.astype(str))
+    split = evaluate_cases(told, samples=20)
+    assert (split.not_evaluated, split.figures_of_evaluated) == (0, None)
+    decisions[[0, 4, 5]] = "not evaluated"
+    some = evaluate_cases(replace(told, decisions=decisions.astype(str)), samples=20)
+    assert some.not_evaluated == 3
+    assert some.figures == split.figures
+    kept = told.of(np.array([index for index in range(30) if index not in (0, 4, 5)]))
+    assert some.figures_of_evaluated == evaluate_cases(kept, samples=20).figures
+    assert evaluate_cases(detected(1), samples=20).not_evaluated is None
 
 
 def test_splits_of_a_run_are_joined_and_read_as_written(tmp_path: Path) -> None:
-    whole = joined([classified("valid"), classified("test", 1)])
-    assert list(whole["splits"]) == ["valid", "test"]
+    whole = classified("test", 1).with_splits(classified("valid").splits)
+    assert list(whole.splits) == ["valid", "test"]
     write_scorecard(tmp_path / "scorecard.json", whole)
-    assert read_scorecard(tmp_path) == read_scorecard(tmp_path / "scorecard.json") == whole
-    other = Provenance("vgg16", "region", "a1b2", 0, {}, None, "2026-01-02")
-    with pytest.raises(FracturaError, match="different runs"):
-        joined([classified("valid"), classified("test", 1, other)])
+    assert read_scorecard(tmp_path) == read_scorecard(tmp_path / "scorecard.json")
+    assert read_scorecard(tmp_path).as_dict() == json.loads(json.dumps(whole.as_dict()))
+    again = classified("valid", 2)
+    assert again.with_splits(whole.splits).of("valid") == again.of("valid")
+    with pytest.raises(FracturaError, match="no split fold in the scorecard; it has: valid, test"):
+        whole.of("fold")
 
 
 def test_the_hash_of_cases_tells_ids_and_labels_and_not_their_order() -> None:
     ids, p = ["x", "y", "z"], np.full((3, 2), 0.5)
 
     def digest(ids: list[str], truth: list[int]) -> str:
-        card = classification_scorecard(
-            ids, ids, p, np.array(truth), ("no", "yes"),
-            task="abnormality", split="valid", cost=COST, provenance=PROVENANCE, samples=2,
-        )  # fmt: skip
-        return str(card["splits"]["valid"]["cases_sha256"])
+        said = run_predictions(ids, ids, np.array(truth), p, ("no", "yes"))
+        return class_split(said, "abnormality", samples=2).cases_sha256
 
     assert digest(ids, [0, 1, 1]) == digest(["z", "x", "y"], [1, 0, 1])
     assert digest(ids, [0, 1, 1]) != digest(ids, [0, 1, 0])
@@ -175,12 +182,10 @@ def test_the_hash_of_cases_tells_ids_and_labels_and_not_their_order() -> None:
 
 
 def test_undefined_figures_are_null_in_valid_json(tmp_path: Path) -> None:
-    card = classification_scorecard(
-        ["x"], ["x"], np.array([[0.9, 0.1]]), np.array([0]), ("no", "yes"),
-        task="abnormality", split="valid", cost=COST, provenance=PROVENANCE, samples=2,
-    )  # fmt: skip
-    write_scorecard(tmp_path / "one.json", card)
-    figures = read_scorecard(tmp_path / "one.json")["splits"]["valid"]["figures"]
+    said = run_predictions(["x"], ["x"], np.array([0]), np.array([[0.9, 0.1]]), ("no", "yes"))
+    split = class_split(said, "abnormality", samples=2)
+    write_scorecard(tmp_path / "one.json", card(split, task="abnormality", classes=["no", "yes"]))
+    figures = read_scorecard(tmp_path / "one.json").of("valid").figures
     assert figures["auroc"] == {"value": None, "low": None, "high": None, "n": 1}
 
 
@@ -188,10 +193,11 @@ def test_undefined_figures_are_null_in_valid_json(tmp_path: Path) -> None:
     ("spoil", "sentence"),
     [
         (lambda c: c.pop("schema"), "no schema"),
-        (lambda c: c.update(schema=2), "schema is 2"),
+        (lambda c: c.update(schema=1), "schema is 1"),
         (lambda c: c["cost"].pop("latency_ms"), "cost.latency_ms is missing"),
         (lambda c: c["cost"].update(parameters="many"), "cost.parameters is 'many'"),
         (lambda c: c.update(kind="poem"), "kind is 'poem'"),
+        (lambda c: c["splits"]["valid"].update(luck=1), "splits.valid.luck is no part"),
         (lambda c: c["splits"].update(valid=[]), "splits.valid is not an object"),
         (lambda c: c["splits"]["valid"].update(main="luck"), "lacks luck"),
         (lambda c: c["splits"]["valid"]["confusion"].pop(), "not 3 by 3"),
@@ -201,7 +207,7 @@ def test_undefined_figures_are_null_in_valid_json(tmp_path: Path) -> None:
 def test_damaged_scorecards_are_refused(
     tmp_path: Path, spoil: Callable[[dict[str, Any]], object], sentence: str
 ) -> None:
-    content = copy.deepcopy(classified("valid"))
+    content = copy.deepcopy(classified("valid").as_dict())
     spoil(content)
     (tmp_path / "scorecard.json").write_text(json.dumps(content))
     with pytest.raises(FracturaError, match=sentence):
