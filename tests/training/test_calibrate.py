@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from fractura.errors import FracturaError
 from fractura.reading.calibration import Calibration
 from fractura.training.calibrate import (
-    NO_BOXES,
+    UNREACHABLE_SCORE,
     calibrate_classes,
     calibrate_fractures,
     choose_operating_points,
 )
-from fractura.training.tasks.adapter import Raw
+from fractura.training.tasks.adapter import UncalibratedPrediction
 
 Array = NDArray[np.float64]
 BOX = np.array([[0, 0, 10, 10]], np.float32)
 NOTHING = np.zeros((0, 4), np.float32)
 
 
-def raw(logits: Array, boxes: Sequence[float] = (), true: bool = False) -> Raw:
+def raw(logits: Array, boxes: Sequence[float] = (), true: bool = False) -> UncalibratedPrediction:
     place = BOX + 50
-    return Raw(
+    return UncalibratedPrediction(
         0, logits, np.repeat(place, len(boxes), 0), np.array(boxes), BOX if true else NOTHING
     )
 
@@ -98,4 +98,4 @@ def test_boxes_bring_as_many_false_alarms_as_asked() -> None:
         assert (wrong >= point.box_score).sum() / len(raws) == pytest.approx(rate, abs=0.011)
     silent = [raw(np.array([0.0, 1.0]), true=True), raw(np.array([0.0, -1.0]))]
     quiet, _ = choose_operating_points(silent, np.array([True, False]), calibration)
-    assert quiet.high_sensitivity.box_score == NO_BOXES
+    assert quiet.high_sensitivity.box_score == UNREACHABLE_SCORE

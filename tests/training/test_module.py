@@ -13,14 +13,14 @@ from torch import nn
 from fractura.datasets.record import Record
 from fractura.training.data.batch import TrainingItem, collate
 from fractura.training.tasks import task_adapter
-from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, Raw
+from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, UncalibratedPrediction
 from fractura.training.validation_metrics import figure_names, figures
 
 from .noise import MARK, recipe
 
 
-def raw(index: int, *logits: float) -> Raw:
-    return Raw(index, np.array(logits), NO_BOXES, NO_LOGITS, NO_BOXES)
+def raw(index: int, *logits: float) -> UncalibratedPrediction:
+    return UncalibratedPrediction(index, np.array(logits), NO_BOXES, NO_LOGITS, NO_BOXES)
 
 
 def record(index: int, label: Any) -> Record:

@@ -15,7 +15,7 @@ NO_BOX = -10.0
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class DecodedBoxes:
     """Boxes ``[n, 4]`` in input pixels and their logits ``[n]``, falling."""
 
     boxes: NDArray[np.float32]
@@ -34,7 +34,7 @@ def score_logits(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.log(clipped / (1 - clipped)).astype(np.float32)
 
 
-def decode(logits: NDArray[np.float32], boxes: NDArray[np.float32]) -> Candidates:
+def decode(logits: NDArray[np.float32], boxes: NDArray[np.float32]) -> DecodedBoxes:
     """Keep cells that are the largest of their 3 × 3 neighbourhood, then suppress overlaps.
 
     Args:
@@ -50,7 +50,7 @@ def decode(logits: NDArray[np.float32], boxes: NDArray[np.float32]) -> Candidate
     order = np.argsort(-values, kind="stable")[: 2 * MOST_BOXES]
     values, candidates = values[order], candidates[order]
     kept = _suppress(candidates)[:MOST_BOXES]
-    return Candidates(candidates[kept], values[kept])
+    return DecodedBoxes(candidates[kept], values[kept])
 
 
 def _suppress(boxes: NDArray[np.float32]) -> NDArray[np.intp]:

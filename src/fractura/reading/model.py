@@ -20,7 +20,7 @@ from fractura.reading.calibration import (
     OperatingPoint,
     OperatingPoints,
 )
-from fractura.reading.decode import Candidates, score_logits
+from fractura.reading.decode import DecodedBoxes, score_logits
 from fractura.reading.runtime import open_runtime
 
 EMBEDDING = "embedding"
@@ -90,7 +90,7 @@ class ModelDescription:
 
 
 @dataclass(frozen=True, eq=False)
-class RawOutput:
+class ImageOutput:
     """One radiograph's network output; see ``fractura.models.network.NetworkOutput``.
 
     ``embedding`` is ``None`` for a model that was exported before it had this output.
@@ -128,10 +128,10 @@ class Model:
                 "export it again or choose a shipped model (fractura models)"
             ) from error
 
-    def run(self, inputs: NDArray[np.float32]) -> RawOutput:
+    def run(self, inputs: NDArray[np.float32]) -> ImageOutput:
         """Run a multi-task network on one fitted radiograph ``[1, 1, H, W]``."""
         (scores, boxes, image, regions, evidence), embedding = self._run(_READING, inputs)
-        return RawOutput(scores[0], boxes[0], float(image[0]), regions[0], evidence[0], embedding)
+        return ImageOutput(scores[0], boxes[0], float(image[0]), regions[0], evidence[0], embedding)
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """A classification model's logits ``[C]`` of one fitted radiograph ``[1, 1, H, W]``."""
@@ -144,10 +144,10 @@ class Model:
         (logits,), embedding = self._run(["logits"], inputs)
         return np.asarray(logits[0], dtype=np.float32), embedding
 
-    def boxes(self, inputs: NDArray[np.float32]) -> Candidates:
+    def boxes(self, inputs: NDArray[np.float32]) -> DecodedBoxes:
         """A detection model's boxes on one fitted radiograph ``[1, 1, H, W]``."""
         boxes, scores = self._runtime.run(["boxes", "scores"], inputs)
-        return Candidates(boxes, score_logits(scores))
+        return DecodedBoxes(boxes, score_logits(scores))
 
     def embed(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """What one fitted radiograph ``[1, 1, H, W]`` looks like, as a vector ``[D]``.

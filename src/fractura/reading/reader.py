@@ -20,22 +20,22 @@ from fractura.imaging.preprocess import Placement, preprocess
 from fractura.imaging.radiograph import Radiograph
 from fractura.ood.detector import WARNING, ood_detector_from
 from fractura.reading.calibration import softmax
-from fractura.reading.decode import Candidates, decode
-from fractura.reading.model import DEFAULT_MODEL, Model, ModelDescription, RawOutput
+from fractura.reading.decode import DecodedBoxes, decode
+from fractura.reading.model import DEFAULT_MODEL, ImageOutput, Model, ModelDescription
 
 SMALLEST_SCORE = 0.001
 """Findings below this calibrated score are never listed."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class UncalibratedReading:
     """What a network of any kind says of one radiograph, before calibration.
 
-    ``image`` is the logit of a fracture, ``candidates`` are in input pixels.
+    ``image`` is the logit of a fracture, ``boxes`` are in input pixels.
     """
 
     image: float
-    candidates: Candidates
+    boxes: DecodedBoxes
     region: str | None = None
     region_probability: float | None = None
     evidence: NDArray[np.float32] | None = None
@@ -91,19 +91,19 @@ class Reader:
         clock.append(perf_counter())
         raw = self._run(self._model, inputs)
         clock.append(perf_counter())
-        seen = self._interpret(raw, self.description)
+        uncalibrated = self._interpret(raw, self.description)
         calibration, points = self.description.calibration, self.description.operating_points
-        probability = calibration.probability(seen.image)
+        probability = calibration.probability(uncalibrated.image)
         decision = points.decide(probability)
         findings = _findings(
-            placement.to_source(seen.candidates.boxes),
-            calibration.box_scores(seen.candidates.logits),
+            placement.to_source(uncalibrated.boxes.boxes),
+            calibration.box_scores(uncalibrated.boxes.logits),
         )
         if not all_findings:
             findings = points.listed(decision, findings)
         clock.append(perf_counter())
         fitting, network, boxes = (1000 * np.diff(clock)).tolist()
-        evidence = seen.evidence if heatmap else None
+        evidence = uncalibrated.evidence if heatmap else None
         return Reading(
             path=radiograph.path,
             sha256=radiograph.sha256,
@@ -113,9 +113,9 @@ class Reader:
             probability=probability,
             decision=decision,
             findings=findings,
-            region=seen.region,
-            region_probability=seen.region_probability,
-            warnings=(*radiograph.warnings, *self._doubts(seen.embedding)),
+            region=uncalibrated.region,
+            region_probability=uncalibrated.region_probability,
+            warnings=(*radiograph.warnings, *self._doubts(uncalibrated.embedding)),
             milliseconds={"preprocess": fitting, "network": network, "boxes": boxes},
             heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
@@ -177,12 +177,12 @@ def _heatmap(
     return np.clip(sized, 0, 1).astype(np.float32)
 
 
-def _multi_task(raw: RawOutput, description: ModelDescription) -> _Seen:
+def _multi_task(raw: ImageOutput, description: ModelDescription) -> UncalibratedReading:
     shares = softmax(raw.regions)
     region = int(shares.argmax())
-    return _Seen(
+    return UncalibratedReading(
         image=raw.image,
-        candidates=decode(raw.scores, raw.boxes),
+        boxes=decode(raw.scores, raw.boxes),
         region=description.regions[region],
         region_probability=float(shares[region]),
         evidence=raw.evidence,
@@ -190,19 +190,21 @@ def _multi_task(raw: RawOutput, description: ModelDescription) -> _Seen:
     )
 
 
-def _detection(raw: Candidates, description: ModelDescription) -> _Seen:
-    return _Seen(image=raw.best, candidates=raw)
+def _detection(raw: DecodedBoxes, description: ModelDescription) -> UncalibratedReading:
+    return UncalibratedReading(image=raw.best, boxes=raw)
 
 
 def _binary(
     raw: tuple[NDArray[np.float32], NDArray[np.float32] | None], description: ModelDescription
-) -> _Seen:
+) -> UncalibratedReading:
     logits, embedding = raw
-    none = Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32))
-    return _Seen(image=float(logits[1] - logits[0]), candidates=none, embedding=embedding)
+    none = DecodedBoxes(np.empty((0, 4), np.float32), np.empty(0, np.float32))
+    return UncalibratedReading(image=float(logits[1] - logits[0]), boxes=none, embedding=embedding)
 
 
-_INTERPRETERS: dict[str, tuple[Callable[..., Any], Callable[[Any, ModelDescription], _Seen]]] = {
+_INTERPRETERS: dict[
+    str, tuple[Callable[..., Any], Callable[[Any, ModelDescription], UncalibratedReading]]
+] = {
     "multi-task": (Model.run, _multi_task),
     "detection": (Model.boxes, _detection),
     "binary-fracture": (Model.logits_and_embedding, _binary),

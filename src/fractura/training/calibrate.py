@@ -18,12 +18,12 @@ from fractura.reading.calibration import (
     OperatingPoint,
     OperatingPoints,
 )
-from fractura.training.tasks.adapter import Raw
+from fractura.training.tasks.adapter import UncalibratedPrediction
 from fractura.training.validation_metrics import box_matches, probabilities
 
 FALSE_BOXES_HIGH_SENSITIVITY = 0.5
 FALSE_BOXES_HIGH_SPECIFICITY = 0.1
-NO_BOXES = 1.0
+UNREACHABLE_SCORE = 1.0
 """Threshold on boxes of a model that finds none."""
 
 Logits = NDArray[np.float64]
@@ -34,7 +34,9 @@ class CalibrationError(FracturaError):
     """The radiographs do not allow to calibrate."""
 
 
-def calibrate_fractures(raws: Sequence[Raw], fractured: Labels, boxes: bool) -> Calibration:
+def calibrate_fractures(
+    raws: Sequence[UncalibratedPrediction], fractured: Labels, boxes: bool
+) -> Calibration:
     """Logistic regressions of the labels on the logits (Platt 1999).
 
     Args:
@@ -58,7 +60,9 @@ def calibrate_fractures(raws: Sequence[Raw], fractured: Labels, boxes: bool) -> 
     return Calibration(weight, bias, *fit_logistic(logits, hits))
 
 
-def calibrate_classes(raws: Sequence[Raw], truth: NDArray[np.int64]) -> Calibration:
+def calibrate_classes(
+    raws: Sequence[UncalibratedPrediction], truth: NDArray[np.int64]
+) -> Calibration:
     """One temperature for all classes, as ``image_weight`` = 1 / T.
 
     It minimises the log loss on the true classes ``[n]`` (Guo et al. 2017, arXiv 1706.04599).
@@ -73,7 +77,7 @@ def calibrate_classes(raws: Sequence[Raw], truth: NDArray[np.int64]) -> Calibrat
     return Calibration(float(np.exp(found.x)), 0.0, 1.0, 0.0)
 
 
-def image_logits(raws: Sequence[Raw]) -> Logits:
+def image_logits(raws: Sequence[UncalibratedPrediction]) -> Logits:
     """Log-odds of the second of two classes, ``[n]``."""
     return np.array([raw.logits[1] - raw.logits[0] for raw in raws])
 
@@ -85,7 +89,7 @@ def fit_logistic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tu
 
 
 def choose_operating_points(
-    raws: Sequence[Raw], fractured: Labels, calibration: Calibration
+    raws: Sequence[UncalibratedPrediction], fractured: Labels, calibration: Calibration
 ) -> tuple[OperatingPoints, ConformalGuarantee]:
     """Thresholds on the image by conformal triage, on the boxes by false alarms.
 
@@ -117,7 +121,7 @@ def _box_threshold(matches: Sequence[Matches], calibration: Calibration, rate: f
     """The score at which boxes that hit nothing appear ``rate`` times an image."""
     wrong = np.concatenate([item.scores[~item.hits] for item in matches])
     if not len(wrong):
-        return NO_BOXES
+        return UNREACHABLE_SCORE
     scores = np.sort(calibration.box_scores(wrong.astype(np.float32)))[::-1]
     threshold = scores[min(len(scores) - 1, round(rate * len(matches)))]
     return float(np.ceil(threshold * 1e4) / 1e4)

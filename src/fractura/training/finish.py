@@ -20,7 +20,7 @@ from fractura.reading.calibration import (
 from fractura.reading.model import ModelDescription
 from fractura.reading.trained_on import KEY, pack
 from fractura.training.calibrate import (
-    NO_BOXES,
+    UNREACHABLE_SCORE,
     CalibrationError,
     calibrate_classes,
     calibrate_fractures,
@@ -35,10 +35,10 @@ from fractura.training.run_folder import (
     started_from,
     weights_digest,
 )
-from fractura.training.tasks.adapter import Raw
+from fractura.training.tasks.adapter import UncalibratedPrediction
 from fractura.training.validation_metrics import true_classes
 
-HALF = OperatingPoint(0.5, NO_BOXES)
+HALF = OperatingPoint(0.5, UNREACHABLE_SCORE)
 """Of models that tell no fractures, which have no operating points of their own."""
 
 
@@ -107,7 +107,7 @@ def unseen(run: Run, manifest: Path, records: Sequence[Record]) -> list[Record]:
 
 
 def fit_to(
-    run: Run, records: Sequence[Record], raws: Sequence[Raw]
+    run: Run, records: Sequence[Record], raws: Sequence[UncalibratedPrediction]
 ) -> tuple[Calibration, OperatingPoints, ConformalGuarantee | None]:
     """Calibration, operating points and what they promise, for the run's task."""
     task = run.recipe.task

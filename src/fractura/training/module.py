@@ -17,7 +17,7 @@ from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
 from fractura.training.optimizer import make_optimizer, make_schedule
 from fractura.training.recipe import Recipe
-from fractura.training.tasks.adapter import Raw, TaskAdapter
+from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
 from fractura.training.validation_metrics import figures
 
 
@@ -52,7 +52,7 @@ class Training(lightning.LightningModule):
         self.classes = tuple(classes)
         self.sets = sets
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.raws: list[Raw] = []
+        self.raws: list[UncalibratedPrediction] = []
 
     def on_train_epoch_start(self) -> None:
         """Freeze the pretrained layers in the first phase, and thaw them after it."""
@@ -118,11 +118,11 @@ class Training(lightning.LightningModule):
             values = figures(part, records, self.recipe.task, self.classes)
             self.log_dict({f"{name}/{key}": value for key, value in values.items()})
 
-    def _gathered(self) -> list[Raw]:
+    def _gathered(self) -> list[UncalibratedPrediction]:
         world = self.trainer.world_size
         if world == 1:
             return self.raws
-        parts: list[list[Raw]] = [[] for _ in range(world)]
+        parts: list[list[UncalibratedPrediction]] = [[] for _ in range(world)]
         torch.distributed.all_gather_object(parts, self.raws)
         return [raw for part in parts for raw in part]
 

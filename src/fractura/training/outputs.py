@@ -1,4 +1,4 @@
-"""Raw outputs of a run's network, and the records of a split that it can answer."""
+"""UncalibratedPrediction outputs of a run's network, and the records of a split that it can answer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from fractura.training.labels import of_classes, usable
 from fractura.training.recipe import Recipe
 from fractura.training.run_folder import Run
 from fractura.training.tasks import task_adapter
-from fractura.training.tasks.adapter import Raw
+from fractura.training.tasks.adapter import UncalibratedPrediction
 
 
 @torch.no_grad()
 def read_all(
     network: nn.Module, recipe: Recipe, records: Sequence[Record], workers: int = 1
-) -> list[Raw]:
-    """Raw answers to all records, in their order."""
+) -> list[UncalibratedPrediction]:
+    """UncalibratedPrediction answers to all records, in their order."""
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     read = task_adapter(recipe).read
     loader: Iterable[Any] = whole_loader(

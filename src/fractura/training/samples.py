@@ -15,7 +15,7 @@ from fractura.datasets.record import Record
 from fractura.imaging.preprocess import PreprocessConfig
 from fractura.training.data.loader import Whole
 from fractura.training.recipe import Recipe
-from fractura.training.tasks.adapter import Raw, TaskAdapter
+from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
 from fractura.training.validation_metrics import probabilities, true_classes
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def draw_samples(
     write_whole(path, buffer.getvalue())
 
 
-def _panel(panel: Axes, raw: Raw, whole: Whole, config: PreprocessConfig) -> None:
+def _panel(
+    panel: Axes, raw: UncalibratedPrediction, whole: Whole, config: PreprocessConfig
+) -> None:
     from matplotlib.patches import Rectangle
 
     pixels = np.clip(whole.image[0, 0].numpy() * config.std + config.mean, 0, 1)

@@ -18,10 +18,10 @@ from fractura.datasets.target import BOXES, answer
 from fractura.evaluation.detection import Matches, match, pooled_average_precision
 from fractura.reading.calibration import softmax
 from fractura.training.recipe import Task
-from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, Raw
+from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, UncalibratedPrediction
 
 
-def probabilities(raws: Sequence[Raw]) -> NDArray[np.float64]:
+def probabilities(raws: Sequence[UncalibratedPrediction]) -> NDArray[np.float64]:
     """Softmax of the logits, ``[n, C]``."""
     return softmax(np.stack([raw.logits for raw in raws]))
 
@@ -33,7 +33,7 @@ def true_classes(
     return np.array([list(classes).index(str(answer(record, task))) for record in records])
 
 
-def box_matches(raws: Sequence[Raw], threshold: float = 0.5) -> list[Matches]:
+def box_matches(raws: Sequence[UncalibratedPrediction], threshold: float = 0.5) -> list[Matches]:
     """Each radiograph's boxes against the true ones."""
     return [match(raw.boxes, raw.box_logits, raw.truths, threshold) for raw in raws]
 
@@ -41,7 +41,7 @@ def box_matches(raws: Sequence[Raw], threshold: float = 0.5) -> list[Matches]:
 def figure_names(records: Sequence[Record], task: Task, classes: Sequence[str]) -> list[str]:
     """Names of the figures that these radiographs define, whatever a network says of them."""
     silent = [
-        Raw(
+        UncalibratedPrediction(
             index,
             np.zeros(len(classes)),
             NO_BOXES,
@@ -54,7 +54,10 @@ def figure_names(records: Sequence[Record], task: Task, classes: Sequence[str]) 
 
 
 def figures(
-    raws: Sequence[Raw], records: Sequence[Record], task: Task, classes: Sequence[str]
+    raws: Sequence[UncalibratedPrediction],
+    records: Sequence[Record],
+    task: Task,
+    classes: Sequence[str],
 ) -> dict[str, float]:
     """Point values; those that one class alone does not define are left out."""
     share = probabilities(raws)

@@ -40,7 +40,7 @@ _NOTES = (
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class _StressedCase:
     """One radiograph in one state; ``judged`` is whether its label still holds."""
 
     probability: float
@@ -98,7 +98,7 @@ def robustness(
         if severity <= len(one.strengths)
     ]
 
-    def work(radiograph: Radiograph, truths: Boxes | None) -> list[_Seen]:
+    def work(radiograph: Radiograph, truths: Boxes | None) -> list[_StressedCase]:
         clean = _seen(radiograph, unmoved(radiograph.pixels), truths, read)
         return [clean] + [
             _seen(radiograph, one.apply(radiograph, severity, seed), truths, read)
@@ -138,14 +138,14 @@ def robustness(
     }
 
 
-def _seen(radiograph: Radiograph, view: View, truths: Boxes | None, read: Read) -> _Seen:
+def _seen(radiograph: Radiograph, view: View, truths: Boxes | None, read: Read) -> _StressedCase:
     said = answer(radiograph, view, read)
     matches = matched(said, truths, view)
     lost = truths is not None and matches is not None and len(truths) > 0 and matches.truths == 0
-    return _Seen(said.probability, said.flagged, not lost, matches)
+    return _StressedCase(said.probability, said.flagged, not lost, matches)
 
 
-def _state(seen: Sequence[_Seen], boxed: bool) -> _State:
+def _state(seen: Sequence[_StressedCase], boxed: bool) -> _State:
     matches = [one.matches for one in seen if one.matches is not None]
     return _State(
         probability=np.array([one.probability for one in seen]),

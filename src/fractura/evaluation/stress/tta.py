@@ -52,7 +52,7 @@ SAME_BOX = 0.55
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class _AugmentedCase:
     """Probability in each view ``[v]``, and the boxes of the first and of all views matched."""
 
     probability: Floats
@@ -93,14 +93,14 @@ def augmented(
     """
     boxed = cases.found is not None and cases.truths is not None
 
-    def work(radiograph: Radiograph, truths: Boxes | None) -> _Seen:
+    def work(radiograph: Radiograph, truths: Boxes | None) -> _AugmentedCase:
         views = [view(radiograph.pixels) for view in VIEWS]
         said = [answer(radiograph, view, read) for view in views]
         probability = np.array([one.probability for one in said])
         if not boxed or truths is None:
-            return _Seen(probability, None, None)
+            return _AugmentedCase(probability, None, None)
         boxes, scores = merged_boxes(said, views)
-        return _Seen(
+        return _AugmentedCase(
             probability,
             matched(said[0], truths, views[0]),
             match(boxes, scores, truths.corners),

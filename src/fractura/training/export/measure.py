@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from fractura.evaluation.detection import Matches, match, pooled_average_precision
-from fractura.reading.decode import Candidates, decode, score_logits
+from fractura.reading.decode import DecodedBoxes, decode, score_logits
 from fractura.reading.model import ModelDescription
 
 Array = NDArray[np.float32]
@@ -88,7 +88,7 @@ class _Answer:
         if description.classifies:
             return cls(example.truth, outputs["logits"][0].astype(np.float64))
         if description.task == "detection":
-            found = Candidates(outputs["boxes"], score_logits(outputs["scores"]))
+            found = DecodedBoxes(outputs["boxes"], score_logits(outputs["scores"]))
             image = found.best
         else:
             found = decode(outputs["scores"][0], outputs["boxes"][0])

@@ -19,7 +19,7 @@ from fractura.training.data.store import ImageStore
 from fractura.training.recipe import Recipe, Task
 
 
-class Raw(NamedTuple):
+class UncalibratedPrediction(NamedTuple):
     """What a network says of one radiograph, uncalibrated.
 
     Attributes:
@@ -76,7 +76,7 @@ class TaskAdapter:
     tasks: tuple[Task, ...]
     build: Callable[[Recipe, int], nn.Module]
     losses: Callable[[Any, Any, Recipe, Tensor], dict[str, Tensor]]
-    read: Callable[[Any, Sequence[Whole]], list[Raw]]
+    read: Callable[[Any, Sequence[Whole]], list[UncalibratedPrediction]]
     monitor: Callable[[Task], str]
     training: Callable[[Any, ImageStore, Sequence[Label], Recipe], EpochLoader] = whole_images
 

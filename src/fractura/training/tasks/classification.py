@@ -13,7 +13,7 @@ from fractura.models.classifiers import Classifier, build_classifier
 from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
 from fractura.training.recipe import Objective, Recipe, Task
-from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, Raw, TaskAdapter
+from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, TaskAdapter, UncalibratedPrediction
 
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
@@ -63,14 +63,14 @@ def class_loss(
     return (1 - probability) ** objective.focal_gamma * loss
 
 
-def read(network: Classifier, wholes: Sequence[Whole]) -> list[Raw]:
+def read(network: Classifier, wholes: Sequence[Whole]) -> list[UncalibratedPrediction]:
     """Logits of square radiographs, all in one pass."""
     device = next(network.parameters()).device
     images = torch.cat([whole.image for whole in wholes]).to(device)
     logits = network(images.contiguous(memory_format=torch.channels_last)).logits
     rows = logits.double().cpu().numpy()
     return [
-        Raw(whole.index, np.asarray(row), NO_BOXES, NO_LOGITS, whole.boxes)
+        UncalibratedPrediction(whole.index, np.asarray(row), NO_BOXES, NO_LOGITS, whole.boxes)
         for whole, row in zip(wholes, rows, strict=True)
     ]
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from fractura.models.detectors import Detector, build_detector
-from fractura.reading.decode import Candidates, score_logits
+from fractura.reading.decode import DecodedBoxes, score_logits
 from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
 from fractura.training.recipe import Recipe, Task
-from fractura.training.tasks.adapter import Raw, TaskAdapter
+from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
 
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
@@ -31,16 +31,20 @@ def losses(
     return terms
 
 
-def read(network: Detector, wholes: Sequence[Whole]) -> list[Raw]:
+def read(network: Detector, wholes: Sequence[Whole]) -> list[UncalibratedPrediction]:
     """Boxes; the radiograph's logit is that of its best box."""
     device = next(network.parameters()).device
     found = network(torch.cat([whole.image for whole in wholes]).to(device))
     raws = []
     for whole, item in zip(wholes, found, strict=True):
         logits = score_logits(item.scores.cpu().numpy())
-        seen = Candidates(item.boxes.cpu().numpy(), logits)
+        seen = DecodedBoxes(item.boxes.cpu().numpy(), logits)
         image = np.array([0.0, seen.best])
-        raws.append(Raw(whole.index, image, seen.boxes, logits.astype(np.float64), whole.boxes))
+        raws.append(
+            UncalibratedPrediction(
+                whole.index, image, seen.boxes, logits.astype(np.float64), whole.boxes
+            )
+        )
     return raws
 
 

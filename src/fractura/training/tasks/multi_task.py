@@ -14,7 +14,7 @@ from fractura.training.data.batch import Batch
 from fractura.training.data.loader import Whole
 from fractura.training.loss import Targets, objective
 from fractura.training.recipe import Recipe, Task
-from fractura.training.tasks.adapter import Raw, TaskAdapter
+from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
 
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
@@ -36,7 +36,7 @@ def losses(
     return objective(network(images), targets)
 
 
-def read(network: nn.Module, wholes: Sequence[Whole]) -> list[Raw]:
+def read(network: nn.Module, wholes: Sequence[Whole]) -> list[UncalibratedPrediction]:
     """One radiograph at a time, since their shapes differ."""
     device = next(network.parameters()).device
     raws = []
@@ -45,7 +45,9 @@ def read(network: nn.Module, wholes: Sequence[Whole]) -> list[Raw]:
         found = decode(output.scores[0].cpu().numpy(), output.boxes[0].cpu().numpy())
         logits = np.array([0.0, float(output.image)])
         raws.append(
-            Raw(whole.index, logits, found.boxes, found.logits.astype(np.float64), whole.boxes)
+            UncalibratedPrediction(
+                whole.index, logits, found.boxes, found.logits.astype(np.float64), whole.boxes
+            )
         )
     return raws
 
