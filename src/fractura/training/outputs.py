@@ -1,4 +1,4 @@
-"""UncalibratedPrediction outputs of a run's network, and the records of a split that it can answer."""
+"""Uncalibrated predictions of a run's network, and the records of a split it can answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fractura.training.tasks.adapter import UncalibratedPrediction
 def read_all(
     network: nn.Module, recipe: Recipe, records: Sequence[Record], workers: int = 1
 ) -> list[UncalibratedPrediction]:
-    """UncalibratedPrediction answers to all records, in their order."""
+    """Uncalibrated answers to all records, in their order."""
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     read = task_adapter(recipe).read
     loader: Iterable[Any] = whole_loader(
