@@ -5,6 +5,7 @@ import os
 # The tests run in one process a processor core; more threads would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,67 @@ from fractura.imaging.save import save_png, to_16_bit
 
 settings.register_profile("fractura", deadline=None)
 settings.load_profile("fractura")
+
+
+TESTS = Path(__file__).parent
+FOLDERS = {
+    "training": ("torch", "slow"),
+    "models": ("torch", "slow"),
+    "service/page": ("browser", "slow"),
+    "service": ("slow",),
+    "datasets/audit": ("slow",),
+    "evaluation/stress": ("slow",),
+    "evaluation/report": ("slow",),
+}
+"""Marks of every test below a folder."""
+FILES = {
+    **dict.fromkeys(("cli/test_train.py", "cli/test_export.py", "test_examples.py"), "torch"),
+    "reading/test_kinds.py": "torch",
+    "dicom/network/test_orthanc.py": "peers",
+    "dicom/network/test_send.py": "peers",
+    "service/test_orthanc.py": "peers",
+    "service/test_postgres.py": "peers",
+    **dict.fromkeys(
+        (
+            "test_docs.py",
+            "cli/test_calibrate.py",
+            "cli/test_evaluate.py",
+            "cli/test_process.py",
+            "datasets/test_report.py",
+            "datasets/test_split.py",
+            "evaluation/figures/test_image.py",
+            "imaging/test_phantom.py",
+            "reading/test_ray.py",
+            "reading/test_reader.py",
+        ),
+        "slow",
+    ),
+}
+PEERS = {"orthanc", "postgres", "peer"}
+WITHOUT_TORCH = find_spec("torch") is None
+collect_ignore = (
+    ["training", "models", *(name for name, mark in FILES.items() if mark == "torch")]
+    if WITHOUT_TORCH
+    else []
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by where they stand and by what they ask for."""
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        marks = {
+            mark for folder, own in FOLDERS.items() if place.startswith(folder) for mark in own
+        }
+        if place in FILES:
+            marks |= {FILES[place], "slow"}
+        asked = set(getattr(item, "fixturenames", ()))
+        if "shared_data" in asked:
+            marks.add("shared_data")
+        if asked & PEERS:
+            marks.add("peers")
+        for mark in marks:
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

@@ -117,6 +117,7 @@ def test_torn_tails_cost_only_the_torn(tmp_path_factory, jsonl_cut, mark_cut):
         pass
     assert [line["path"] for line in _lines(folder)] == list("abcd")
     assert sorted(path.name for path in folder.iterdir()) == [
+        ".lock",
         "pictures",
         "readings.csv",
         "readings.jsonl",

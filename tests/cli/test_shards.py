@@ -60,7 +60,11 @@ def test_what_a_kill_tore_is_mended(tmp_path, cut):
         assert shards.entry("a").sha256 == sha256(b"new").hexdigest()
     assert [line["path"] for line in _lines(tmp_path)] == ["b", "a"]
     assert _summary(tmp_path)["files"] == 2
-    assert {path.name for path in tmp_path.iterdir()} == {"readings-00001.jsonl", "summary.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".lock",
+        "readings-00001.jsonl",
+        "summary.json",
+    }
 
 
 def test_other_folders_are_left_alone(tmp_path):

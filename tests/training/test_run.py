@@ -98,7 +98,7 @@ def test_the_run_folder_tells_what_happened(whole: Path) -> None:
             "best.ckpt",
         ),
         *("weights.safetensors", "plots/curves.png", "plots/samples.png"),
-        *("scorecard.json", "predictions.csv"),
+        *("scorecard.json", "predictions.csv", ".lock"),
     }
     assert read_recipe(whole / "recipe.yaml") == CLASSIFIER
     found = rows(whole)
