@@ -10,10 +10,10 @@ from fractura.errors import FracturaError
 Family = Literal["classifier", "detector", "multi-task", "two-stage"]
 
 MULTI_TASK = "fractura"
-"""The first network that ships, :class:`fractura.models.network.FractureNetwork`."""
+"""The base network that ships, :class:`fractura.models.network.FractureNetwork`."""
 
 TWO_STAGE = "fractura-two-stage"
-"""With a second look on top, :class:`fractura.models.two_stage.TwoStageNetwork`."""
+"""The same with refiners on top, :class:`fractura.models.two_stage.TwoStageNetwork`."""
 
 OWN_CLASSIFIERS = ("custom-cnn", "monai-densenet121", "resnet50v2-c4")
 

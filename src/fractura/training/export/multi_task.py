@@ -34,7 +34,7 @@ def network_from_onnx(
         item.name.removesuffix(SUFFIX): torch.tensor(to_array(item))
         for item in model.graph.initializer
     }
-    members = {name.split(".")[1] for name in stored if name.startswith("first.")}
+    members = {name.split(".")[1] for name in stored if name.startswith("base.")}
     network: FractureNetwork | TwoStageNetwork = (
         TwoStageNetwork(channels, len(members), mirror_tta, base_scales, crop_fill)
         if members
@@ -49,5 +49,5 @@ def network_from_onnx(
 
 def _holder(name: str, stored: Mapping[str, Tensor]) -> str:
     """Equal tensors, such as biases from which several networks start, are stored once."""
-    first = re.sub(r"^(magnifiers|first)\.\d+\.", "first.0.", name)
-    return name if name in stored else first
+    other = re.sub(r"^(refiners|base)\.\d+\.", "base.0.", name)
+    return name if name in stored else other

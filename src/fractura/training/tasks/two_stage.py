@@ -1,4 +1,4 @@
-"""The second look: magnifiers on top of multi-task networks that are trained already."""
+"""Two-stage refinement: refiners on top of multi-task networks that are trained already."""
 
 from __future__ import annotations
 
@@ -17,17 +17,23 @@ from torchvision.ops import generalized_box_iou_loss
 
 from fractura.errors import FracturaError
 from fractura.imaging.preprocess import PreprocessConfig, preprocess
-from fractura.models.two_stage import SIDE, TwoStageNetwork, load_first, seen_boxes, sides_of
+from fractura.models.two_stage import (
+    CROP_SIDE,
+    TwoStageNetwork,
+    load_base,
+    offsets_of,
+    refined_boxes,
+)
 from fractura.reading.decode import decode
 from fractura.training.data.batch import Label
 from fractura.training.data.plan import Plan
 from fractura.training.data.proposals import (
     HIT,
     MISSED,
-    PlaceBatch,
-    PlaceItem,
-    Places,
-    place_loader,
+    CropBatch,
+    CropItem,
+    ProposalCrops,
+    crop_loader,
 )
 from fractura.training.data.store import ImageStore
 from fractura.training.recipe import Recipe
@@ -35,13 +41,13 @@ from fractura.training.tasks.adapter import EpochLoader, TaskAdapter
 from fractura.training.tasks.multi_task import monitor, read
 
 KEPT = 30
-"""Suspicions of each image that are kept."""
+"""Proposals of each image that are kept."""
 TOUCHED = 0.2
 """Overlap from which a fracture's box is learnt."""
 
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
-    """The magnified network, on the runs that ``model.base_runs`` names.
+    """The two-stage network, on the runs that ``model.base_runs`` names.
 
     Raises:
         FracturaError: it names none, or their weights cannot be had.
@@ -56,61 +62,61 @@ def build(recipe: Recipe, classes: int) -> nn.Module:
         model.channels, len(model.base_runs), model.mirror_tta, model.base_scales, model.crop_fill
     )
     if model.pretrained != "none":
-        load_first(network, model.base_runs)
+        load_base(network, model.base_runs)
     return network
 
 
-def places(
+def crops(
     network: TwoStageNetwork, store: ImageStore, labels: Sequence[Label], recipe: Recipe
 ) -> EpochLoader:
-    """Batches of places, :class:`fractura.training.data.proposals.PlaceBatch`.
+    """Batches of crops, :class:`fractura.training.data.proposals.CropBatch`.
 
-    The first networks, which do not change, look at all images once, as they are.
+    The base networks, which do not change, look at all images once, as they are.
     """
     plan = Plan(labels, store, recipe)
-    suspicions = suspected(network, store, recipe.data.preprocess)
+    proposals = find_proposals(network, store, recipe.data.preprocess)
 
-    def load(epoch: int, workers: int, rank: int, world: int) -> DataLoader[PlaceItem]:
-        drawn = Places(store, plan, suspicions, epoch, recipe)
-        return place_loader(drawn, recipe.trainer.batch_size, workers, rank, world)
+    def load(epoch: int, workers: int, rank: int, world: int) -> DataLoader[CropItem]:
+        drawn = ProposalCrops(store, plan, proposals, epoch, recipe)
+        return crop_loader(drawn, recipe.trainer.batch_size, workers, rank, world)
 
     return load
 
 
 @torch.no_grad()
-def suspected(
+def find_proposals(
     network: TwoStageNetwork, store: ImageStore, parameters: PreprocessConfig
 ) -> list[NDArray[np.float32]]:
-    """Boxes ``[n, 4]`` that the first networks find in each image, in its pixels; best first."""
+    """Boxes ``[n, 4]`` that the base networks find in each image, in its pixels; best first."""
     network.eval()
     console = Console(stderr=True)
     shown = track(
-        range(len(store)), "Looking once", console=console, disable=not sys.stderr.isatty()
+        range(len(store)), "Finding proposals", console=console, disable=not sys.stderr.isatty()
     )
     found = []
     for index in shown:
-        inputs, place = preprocess(
+        inputs, placement = preprocess(
             store.image(index).astype(np.float32) / np.float32(255), parameters
         )
-        output = network.look(torch.from_numpy(inputs))
+        output = network.run_base(torch.from_numpy(inputs))
         boxes = decode(output.scores[0].numpy(), output.boxes[0].numpy()).boxes
-        found.append(place.to_source(boxes[:KEPT]))
+        found.append(placement.to_source(boxes[:KEPT]))
     return found
 
 
 def losses(
-    network: TwoStageNetwork, batch: PlaceBatch, recipe: Recipe, class_weights: Tensor
+    network: TwoStageNetwork, batch: CropBatch, recipe: Recipe, class_weights: Tensor
 ) -> dict[str, Tensor]:
-    """Score and box of each place, averaged over the magnifiers."""
+    """Score and box of each crop, averaged over the refiners."""
     parts = []
-    for magnifier, images in zip(network.magnifiers, batch.images.unbind(1), strict=True):
+    for refiner, images in zip(network.refiners, batch.images.unbind(1), strict=True):
         pixels = images[:, None].contiguous(memory_format=torch.channels_last)
-        logits, sides = magnifier(pixels, batch.shapes)
+        logits, sides = refiner(pixels, batch.shapes)
         parts.append(_losses(logits, sides, batch))
     return {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
 
 
-def _losses(logits: Tensor, sides: Tensor, batch: PlaceBatch) -> dict[str, Tensor]:
+def _losses(logits: Tensor, sides: Tensor, batch: CropBatch) -> dict[str, Tensor]:
     hit = (batch.overlap >= HIT).to(logits.dtype)
     told = (batch.overlap < MISSED) | (batch.overlap >= HIT)
     near = batch.overlap >= TOUCHED
@@ -119,8 +125,8 @@ def _losses(logits: Tensor, sides: Tensor, batch: PlaceBatch) -> dict[str, Tenso
         return {"score": score}
     sides, truths, weight = sides[near], batch.truths[near], batch.weight[near]
     boxes = nominal(truths)
-    giou = generalized_box_iou_loss(seen_boxes(boxes, sides), truths)
-    apart = smooth_l1_loss(sides, sides_of(boxes, truths), reduction="none", beta=0.2)
+    giou = generalized_box_iou_loss(refined_boxes(boxes, sides), truths)
+    apart = smooth_l1_loss(sides, offsets_of(boxes, truths), reduction="none", beta=0.2)
     return {
         "score": score,
         "boxes": (giou * weight).mean(),
@@ -129,8 +135,8 @@ def _losses(logits: Tensor, sides: Tensor, batch: PlaceBatch) -> dict[str, Tenso
 
 
 def nominal(truths: Tensor) -> Tensor:
-    """A square ``[n, 4]`` for each of ``truths``: a place that the suspicion fills."""
-    return truths.new_tensor([0, 0, SIDE, SIDE]).expand(len(truths), 4)
+    """A square ``[n, 4]`` for each of ``truths``: a crop that the proposal fills."""
+    return truths.new_tensor([0, 0, CROP_SIDE, CROP_SIDE]).expand(len(truths), 4)
 
 
-TASK = TaskAdapter(("multi-task",), build, losses, read, monitor, places)
+TASK = TaskAdapter(("multi-task",), build, losses, read, monitor, crops)

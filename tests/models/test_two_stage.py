@@ -1,4 +1,4 @@
-"""The second look: where it looks, what it sees there, and what it changes."""
+"""Two-stage refinement: where it looks, what it sees there, and what it changes."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from safetensors.torch import save_file
 from fractura.errors import FracturaError
 from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput
 from fractura.models.two_stage import (
-    BELOW,
+    CROP_SIDE,
     HEAT_SHARPNESS,
     IMAGE_WEIGHT,
-    PLACES,
+    PROPOSALS,
     SCORE_SHARE,
-    SIDE,
+    UNREFINED_PENALTY,
     TwoStageNetwork,
     averaged,
-    enlarged,
-    load_first,
+    cut_crops,
+    load_base,
     mirrored,
-    seen_boxes,
+    offsets_of,
+    propose,
+    refined_boxes,
     shrunk,
-    sides_of,
     spread,
-    suspicious,
 )
 
 sizes = st.floats(12, 60)
-places = st.floats(0, 400)
+crops = st.floats(0, 400)
 
 
-@given(st.lists(st.tuples(places, places, sizes, sizes), min_size=1, max_size=5), st.data())
+@given(st.lists(st.tuples(crops, crops, sizes, sizes), min_size=1, max_size=5), st.data())
 def test_sides_lead_back_to_the_box(
     suspected: list[tuple[float, float, float, float]], data: st.DataObject
 ) -> None:
@@ -45,7 +45,7 @@ def test_sides_lead_back_to_the_box(
     shift = data.draw(st.floats(-20, 20))
     truths = (boxes - boxes[:, :2].repeat(1, 2)) * factor + boxes[:, :2].repeat(1, 2) + shift
     torch.testing.assert_close(
-        seen_boxes(boxes, sides_of(boxes, truths)), truths, rtol=0, atol=0.05
+        refined_boxes(boxes, offsets_of(boxes, truths)), truths, rtol=0, atol=0.05
     )
 
 
@@ -53,14 +53,14 @@ def test_sides_lead_back_to_the_box(
 def test_the_suspected_box_fills_its_share_of_the_place(share: float) -> None:
     image = torch.zeros(2, 1, 128, 160)
     image[1, 0, 40:64, 30:70] = 1
-    cut, shapes = enlarged(image, torch.tensor([1]), torch.tensor([[30.0, 40, 70, 64]]), share)
+    cut, shapes = cut_crops(image, torch.tensor([1]), torch.tensor([[30.0, 40, 70, 64]]), share)
     inside = cut[0, 0] > 0.5
     columns = inside.any(0).nonzero().flatten()
     rows = inside.any(1).nonzero().flatten()
-    wide = share * SIDE
+    wide = share * CROP_SIDE
     assert len(columns) == pytest.approx(wide, abs=1)
     assert len(rows) == pytest.approx(wide * 24 / 40, abs=1)
-    middle = (SIDE - 1) / 2
+    middle = (CROP_SIDE - 1) / 2
     assert (columns[0] + columns[-1]).item() / 2 == pytest.approx(middle, abs=0.5)
     assert (rows[0] + rows[-1]).item() / 2 == pytest.approx(middle, abs=0.5)
     torch.testing.assert_close(shapes.exp(), torch.tensor([[1.0, 0.6]]))
@@ -72,22 +72,22 @@ def test_it_looks_at_the_highest_peaks() -> None:
     for rank, (row, column) in enumerate(cells):
         scores[0, row, column] = 3.0 - rank
         scores[0, row, column + 1] = 2.5 - rank
-    logits, found = suspicious(scores)
+    logits, found = propose(scores)
     assert [divmod(int(cell), 10) for cell in found[0, :4]] == cells
     torch.testing.assert_close(logits[0, :4], torch.tensor([3.0, 2.0, 1.0, 0.0]))
-    assert found.shape == (1, PLACES)
+    assert found.shape == (1, PROPOSALS)
 
 
 def test_only_looked_at_places_count() -> None:
     torch.manual_seed(0)
     network = TwoStageNetwork(8).train()
-    assert not network.first[0].training
+    assert not network.base[0].training
     network.eval()
     images = torch.randn(2, 1, 96, 128)
     with torch.no_grad():
-        after, before = network(images), network.look(images)
-    changed = after.scores != before.scores - BELOW
-    assert changed.flatten(1).sum(1).tolist() == [PLACES, PLACES]
+        after, before = network(images), network.run_base(images)
+    changed = after.scores != before.scores - UNREFINED_PENALTY
+    assert changed.flatten(1).sum(1).tolist() == [PROPOSALS, PROPOSALS]
     mixed, logits = after.scores[changed].reshape(2, -1), before.scores[changed].reshape(2, -1)
     seen = logits + (mixed - logits) / SCORE_SHARE
     torch.testing.assert_close(
@@ -107,10 +107,10 @@ def test_each_magnifier_sees_its_own_share_and_their_answers_are_averaged() -> N
     images, number = torch.randn(2, 1, 96, 128), torch.tensor([0, 1, 1])
     boxes = torch.tensor([[30.0, 40, 70, 64], [5, 5, 30, 20], [90, 60, 120, 90]])
     with torch.no_grad():
-        logits, sides = network.judge(images, number, boxes)
+        logits, sides = network.refine(images, number, boxes)
         near, around = (
-            magnifier(*enlarged(images, number, boxes, share))
-            for magnifier, share in zip(network.magnifiers, (0.4, 0.2), strict=True)
+            refiner(*cut_crops(images, number, boxes, share))
+            for refiner, share in zip(network.refiners, (0.4, 0.2), strict=True)
         )
     torch.testing.assert_close(logits, (near[0] + around[0]) / 2)
     torch.testing.assert_close(sides, (near[1] + around[1]) / 2)
@@ -122,7 +122,7 @@ def test_an_image_and_its_mirror_image_are_seen_alike() -> None:
     network = TwoStageNetwork(8).eval()
     images = torch.randn(2, 1, 64, 96)
     with torch.no_grad():
-        one, other = network.look(images), mirrored(network.look(images.flip(-1)), 96)
+        one, other = network.run_base(images), mirrored(network.run_base(images.flip(-1)), 96)
     torch.testing.assert_close(one.scores, other.scores)
     torch.testing.assert_close(one.image, other.image)
     torch.testing.assert_close(one.regions, other.regions)
@@ -134,9 +134,9 @@ def test_first_networks_take_turns_with_the_mirror_image() -> None:
     network = TwoStageNetwork(8, members=2, mirror_tta=False).eval()
     images = torch.randn(1, 1, 64, 96)
     with torch.no_grad():
-        one = network.first[0](images)
-        other = mirrored(network.first[1](images.flip(-1)), 96)
-        both = network.look(images)
+        one = network.base[0](images)
+        other = mirrored(network.base[1](images.flip(-1)), 96)
+        both = network.run_base(images)
     torch.testing.assert_close(both.image, (one.image + other.image) / 2)
     torch.testing.assert_close(both.scores, (one.scores + other.scores) / 2)
     assert torch.equal(both.embedding, one.embedding)
@@ -188,9 +188,9 @@ def test_each_first_network_sees_its_own_size() -> None:
     network = TwoStageNetwork(8, members=2, mirror_tta=False, base_scales=(1, 0.5)).eval()
     images = torch.randn(1, 1, 128, 192)
     with torch.no_grad():
-        one, small = network.first[0](images), shrunk(images, 0.5)
-        other = mirrored(network.first[1](small.flip(-1)), 96)
-        both = network.look(images)
+        one, small = network.base[0](images), shrunk(images, 0.5)
+        other = mirrored(network.base[1](small.flip(-1)), 96)
+        both = network.run_base(images)
     wanted = averaged([one, spread(other, small, images)])
     for got, want in zip(both, wanted, strict=True):
         torch.testing.assert_close(got, want)
@@ -202,13 +202,13 @@ def test_it_stands_on_multi_task_runs(tmp_path: Path) -> None:
     for source, path in zip(sources, paths, strict=True):
         save_file(source.state_dict(), path)
     network = TwoStageNetwork(8, members=2, crop_fill=(0.4, 0.3))
-    load_first(network, paths)
+    load_base(network, paths)
     image = torch.randn(1, 1, 64, 64)
     network.eval()
-    for member, source in zip(network.first, sources, strict=True):
+    for member, source in zip(network.base, sources, strict=True):
         assert torch.equal(member(image).scores, source(image).scores)
-    for magnifier in network.magnifiers:
-        assert torch.equal(magnifier.early(image), sources[0].early(image))
+    for refiner in network.refiners:
+        assert torch.equal(refiner.early(image), sources[0].early(image))
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(FracturaError, match="does not fit a first network"):
-        load_first(network, [paths[0], str(tmp_path / "other.safetensors")])
+    with pytest.raises(FracturaError, match="does not fit a base network"):
+        load_base(network, [paths[0], str(tmp_path / "other.safetensors")])
