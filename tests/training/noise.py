@@ -100,4 +100,4 @@ def run(
     from fractura.training.trainer import Machine
 
     machine = Machine(workers, accelerator="cpu", devices="1")
-    return train(chosen, manifest, out, machine=machine, resume=resume, say=lambda _: None)
+    return train(chosen, manifest, out, machine=machine, resume=resume, log=lambda _: None)

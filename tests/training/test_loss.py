@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fractura.models.network import NetworkOutput
-from fractura.training.loss import Targets, dense_targets, focal, objective
+from fractura.training.loss import Targets, dense_targets, focal, multi_task_loss
 
 
 def test_centre_cell_of_a_box_is_one_and_carries_its_box() -> None:
@@ -45,12 +45,12 @@ def test_descending_the_objective_finds_the_labels() -> None:
     output = NetworkOutput(scores, boxes, image, regions, torch.zeros(2, 4, 4), torch.zeros(2, 320))
     optimizer = torch.optim.Adam([scores, image, regions], lr=0.1)
     optimizer.add_param_group({"params": [boxes], "lr": 1.0})
-    first = float(sum(objective(output, targets).values()))
+    first = float(sum(multi_task_loss(output, targets).values()))
     for _ in range(150):
         optimizer.zero_grad()
-        torch.stack(list(objective(output, targets).values())).sum().backward()
+        torch.stack(list(multi_task_loss(output, targets).values())).sum().backward()
         optimizer.step()
-    assert float(sum(objective(output, targets).values())) < 0.2 * first
+    assert float(sum(multi_task_loss(output, targets).values())) < 0.2 * first
     assert int(scores[0].flatten().argmax()) == 3 * 8 + 4
     torch.testing.assert_close(boxes[0, 3, 4], truth[0], atol=2.0, rtol=0)
     assert image[0] > 2 > -2 > image[1]
@@ -62,7 +62,7 @@ def test_unknown_regions_teach_nothing() -> None:
         torch.zeros(1, 2, 2), torch.zeros(1, 320),
     )  # fmt: skip
     targets = Targets([torch.zeros(0, 4)], torch.zeros(1), torch.zeros(1, 4), torch.ones(1))
-    assert "region" not in objective(output, targets)
+    assert "region" not in multi_task_loss(output, targets)
 
 
 def test_an_image_without_weight_teaches_nothing() -> None:
@@ -73,7 +73,7 @@ def test_an_image_without_weight_teaches_nothing() -> None:
     boxes = [torch.tensor([[16.0, 16, 48, 40]]), torch.tensor([[8.0, 8, 24, 24]])]
     targets = Targets(boxes, torch.ones(2), torch.eye(4)[:2], torch.tensor([1.0, 0.0]))
     output = NetworkOutput(*leaves, torch.zeros(2, 4, 4), torch.zeros(2, 320))
-    torch.stack(list(objective(output, targets).values())).sum().backward()
+    torch.stack(list(multi_task_loss(output, targets).values())).sum().backward()
     for leaf in leaves:
         assert leaf.grad is not None
         assert leaf.grad[0].abs().sum() > 0

@@ -276,7 +276,7 @@ def test_unreadable_radiographs(tmp_path: Path) -> None:
 
     machine = Machine(0, "cpu", "1")
     done = train(
-        recipe(trainer={"epochs": 1}), manifest, tmp_path / "a", machine=machine, say=said.append
+        recipe(trainer={"epochs": 1}), manifest, tmp_path / "a", machine=machine, log=said.append
     )
     assert "noise/0" not in done.split["train"]
     assert len(said) == 1

@@ -91,17 +91,17 @@ def train(
     from fractura.training.run import LostError
     from fractura.training.run import train as run
     from fractura.training.score import score
-    from fractura.training.trainer import Machine, speaks
+    from fractura.training.trainer import Machine, is_rank_zero
 
     machine = Machine(workers, accelerator, devices, nodes, cache, tensorboard, mlflow)
     try:
-        finished = run(chosen, manifest, folder, machine=machine, resume=resume, say=show)
+        finished = run(chosen, manifest, folder, machine=machine, resume=resume, log=show)
     except (StoppedError, LostError) as error:
-        # The first of several processes speaks for all.
-        if speaks():
+        # The first of several processes logs for all.
+        if is_rank_zero():
             typer.echo(f"fractura: {printable(str(error))}", err=True)
         raise typer.Exit(130 if isinstance(error, StoppedError) else 1) from None
-    if speaks():
+    if is_rank_zero():
         settings = EvaluationSettings("valid", leaks="leave out")
         show_split(score(finished, manifest, settings, progress=with_progress).of("valid"))
         show(f"The run is in {printable(str(folder))}.")
@@ -111,11 +111,11 @@ def _preview(recipe: Recipe, manifest: Path, cache: Path, out: Path) -> None:
     from fractura.imaging.save import save_png
     from fractura.training.data.plan import Plan
     from fractura.training.data.preview import preview
-    from fractura.training.training_data import gather, labels_of, open_training_store
+    from fractura.training.training_data import labels_of, open_training_store, select
 
-    material = gather(recipe, manifest)
-    store = open_training_store(recipe, material, cache, show)
-    labels = labels_of(store.records, recipe, material.classes)
+    data = select(recipe, manifest)
+    store = open_training_store(recipe, data, cache, show)
+    labels = labels_of(store.records, recipe, data.classes)
     plan = Plan(labels, store, recipe)
     rows = [draw.sample for draw in plan.epoch(0)[0]][:PREVIEWED]
     save_png(out, preview(store, plan, recipe, rows))

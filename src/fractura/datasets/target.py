@@ -1,4 +1,4 @@
-"""What a record tells of a task's question."""
+"""The class of a record that a task asks for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FRACTURES = ("binary-fracture", *BOXES)
 """Tasks that tell whether there is a fracture."""
 
 
-def answer(record: Record, task: str) -> str | None:
+def target_of(record: Record, task: str) -> str | None:
     """The class of a record; ``None`` where it tells none, or several at once."""
     if task in FRACTURES:
         return {True: FRACTURE, False: NO_FRACTURE, None: None}[record.fractured]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fractura.datasets.record import Record
-from fractura.datasets.target import answer
+from fractura.datasets.target import target_of
 from fractura.errors import FracturaError, LoadError
 from fractura.evaluation.cases import cluster
 from fractura.evaluation.classification import classification_figures
@@ -47,7 +47,7 @@ def measure_classes(
         FracturaError: no record has one of the model's classes and can be read.
     """
     known = [
-        record for record in records if answer(record, description.task) in description.classes
+        record for record in records if target_of(record, description.task) in description.classes
     ]
     classifier = ClassReader(source, threads=1)
 
@@ -70,7 +70,9 @@ def measure_classes(
     said = run_predictions(
         [record.id for record in read],
         [cluster(record) for record in read],
-        np.array([description.classes.index(str(answer(one, description.task))) for one in read]),
+        np.array(
+            [description.classes.index(str(target_of(one, description.task))) for one in read]
+        ),
         np.array([share for _, share in pairs]),
         description.classes,
     )

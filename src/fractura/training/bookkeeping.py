@@ -13,7 +13,7 @@ import lightning
 import torch
 
 from fractura.datasets.record import Record
-from fractura.datasets.target import answer
+from fractura.datasets.target import target_of
 from fractura.errors import FracturaError
 from fractura.training.callbacks.history import History
 from fractura.training.recipe import Recipe
@@ -29,10 +29,10 @@ from fractura.training.run_folder import (
     write_json,
     write_recipe,
 )
-from fractura.training.training_data import Material
+from fractura.training.training_data import TrainingData
 
 
-def read_before(out: Path, recipe: Recipe, material: Material, resume: bool) -> Run | None:
+def read_before(out: Path, recipe: Recipe, data: TrainingData, resume: bool) -> Run | None:
     """What the folder holds already, if this run may go on in it.
 
     Raises:
@@ -48,7 +48,7 @@ def read_before(out: Path, recipe: Recipe, material: Material, resume: bool) -> 
             f"{out} already holds a run; go on with --resume or choose another --out"
         )
     before = read_run(out)
-    if before.info["manifest"]["hash"] != material.manifest:
+    if before.info["manifest"]["hash"] != data.manifest:
         raise FracturaError(
             f"the manifest is not the one that {out} began with; choose another --out"
         )
@@ -80,25 +80,25 @@ def begin_folder(
     out: Path,
     recipe: Recipe,
     manifest: Path,
-    material: Material,
+    data: TrainingData,
     kept: Sequence[Record],
     network: torch.nn.Module,
     before: Run | None,
 ) -> None:
     """Write what is known before the first epoch."""
     write_recipe(out, recipe)
-    parts = {"train": kept, **material.sets}
+    parts = {"train": kept, **data.sets}
     write_json(out / SPLIT, {name: [record.id for record in part] for name, part in parts.items()})
     counts = {
-        name: dict(Counter(str(answer(record, recipe.task)) for record in part))
+        name: dict(Counter(str(target_of(record, recipe.task)) for record in part))
         for name, part in parts.items()
     }
     info = {
         "name": recipe.name,
-        "manifest": {"path": str(manifest), "hash": material.manifest},
+        "manifest": {"path": str(manifest), "hash": data.manifest},
         "licences": sorted({str(record.licence) for record in kept}),
         "sources": sorted({record.source for record in kept}),
-        "classes": list(material.classes),
+        "classes": list(data.classes),
         "counts": counts,
         "seed": recipe.trainer.seed,
         "parameters": sum(item.numel() for item in network.parameters()),

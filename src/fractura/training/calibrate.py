@@ -35,12 +35,12 @@ class CalibrationError(FracturaError):
 
 
 def calibrate_fractures(
-    raws: Sequence[UncalibratedPrediction], fractured: Labels, boxes: bool
+    predictions: Sequence[UncalibratedPrediction], fractured: Labels, boxes: bool
 ) -> Calibration:
     """Logistic regressions of the labels on the logits (Platt 1999).
 
     Args:
-        raws: answers to ``n`` radiographs.
+        predictions: answers to ``n`` radiographs.
         fractured: ``[n]``.
         boxes: whether the network finds boxes.
 
@@ -49,10 +49,10 @@ def calibrate_fractures(
     """
     if fractured.all() or not fractured.any():
         raise CalibrationError("calibration needs fractured and normal images; take other ones")
-    weight, bias = fit_logistic(image_logits(raws), fractured)
+    weight, bias = fit_logistic(image_logits(predictions), fractured)
     if not boxes:
         return Calibration(weight, bias, 1.0, 0.0)
-    matches = box_matches(raws)
+    matches = box_matches(predictions)
     hits = np.concatenate([item.hits for item in matches])
     if not hits.any():
         raise CalibrationError("no box on the calibration images hits a fracture; train longer")
@@ -61,7 +61,7 @@ def calibrate_fractures(
 
 
 def calibrate_classes(
-    raws: Sequence[UncalibratedPrediction], truth: NDArray[np.int64]
+    predictions: Sequence[UncalibratedPrediction], truth: NDArray[np.int64]
 ) -> Calibration:
     """One temperature for all classes, as ``image_weight`` = 1 / T.
 
@@ -69,7 +69,10 @@ def calibrate_classes(
     """
 
     def loss(log_weight: float) -> float:
-        scaled = [raw._replace(logits=raw.logits * np.exp(log_weight)) for raw in raws]
+        scaled = [
+            prediction._replace(logits=prediction.logits * np.exp(log_weight))
+            for prediction in predictions
+        ]
         likelihood = probabilities(scaled)[np.arange(len(truth)), truth]
         return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
 
@@ -77,9 +80,9 @@ def calibrate_classes(
     return Calibration(float(np.exp(found.x)), 0.0, 1.0, 0.0)
 
 
-def image_logits(raws: Sequence[UncalibratedPrediction]) -> Logits:
+def image_logits(predictions: Sequence[UncalibratedPrediction]) -> Logits:
     """Log-odds of the second of two classes, ``[n]``."""
-    return np.array([raw.logits[1] - raw.logits[0] for raw in raws])
+    return np.array([prediction.logits[1] - prediction.logits[0] for prediction in predictions])
 
 
 def fit_logistic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:
@@ -89,7 +92,7 @@ def fit_logistic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tu
 
 
 def choose_operating_points(
-    raws: Sequence[UncalibratedPrediction], fractured: Labels, calibration: Calibration
+    predictions: Sequence[UncalibratedPrediction], fractured: Labels, calibration: Calibration
 ) -> tuple[OperatingPoints, ConformalGuarantee]:
     """Thresholds on the image by conformal triage, on the boxes by false alarms.
 
@@ -99,13 +102,13 @@ def choose_operating_points(
     bring half a false box an image, at the high-specificity point a tenth, normal images counted.
 
     Args:
-        raws: answers to ``n`` radiographs that were not trained on.
+        predictions: answers to ``n`` radiographs that were not trained on.
         fractured: label of each, ``[n]``.
         calibration: fitted on them.
     """
-    probability = np.array([calibration.probability(logit) for logit in image_logits(raws)])
+    probability = np.array([calibration.probability(logit) for logit in image_logits(predictions)])
     suspicious, definite, guarantee = promised(probability, fractured, "the validation split")
-    matches = box_matches(raws)
+    matches = box_matches(predictions)
     points = OperatingPoints(
         OperatingPoint(
             suspicious, _box_threshold(matches, calibration, FALSE_BOXES_HIGH_SENSITIVITY)

@@ -65,10 +65,10 @@ def describe_run(
     path = manifest or Path(run.info["manifest"]["path"])
     records = unseen(run, path, records_of(run, path, "valid"))
     network = load_network(run)
-    raws = read_all(network, run.recipe, records)
+    predictions = read_all(network, run.recipe, records)
     uncalibrated: dict[str, object] = {}
     try:
-        calibration, points, guarantee = fit_to(run, records, raws)
+        calibration, points, guarantee = fit_to(run, records, predictions)
     except CalibrationError as error:
         if calibrated:
             raise
@@ -107,17 +107,17 @@ def unseen(run: Run, manifest: Path, records: Sequence[Record]) -> list[Record]:
 
 
 def fit_to(
-    run: Run, records: Sequence[Record], raws: Sequence[UncalibratedPrediction]
+    run: Run, records: Sequence[Record], predictions: Sequence[UncalibratedPrediction]
 ) -> tuple[Calibration, OperatingPoints, ConformalGuarantee | None]:
     """Calibration, operating points and what they promise, for the run's task."""
     task = run.recipe.task
     truth = true_classes(records, task, run.classes)
     if len(run.classes) > 2:
-        return calibrate_classes(raws, truth), OperatingPoints(HALF, HALF), None
-    calibration = calibrate_fractures(raws, truth == 1, task in BOXES)
+        return calibrate_classes(predictions, truth), OperatingPoints(HALF, HALF), None
+    calibration = calibrate_fractures(predictions, truth == 1, task in BOXES)
     if task not in FRACTURES:
         return calibration, OperatingPoints(HALF, HALF), None
-    return calibration, *choose_operating_points(raws, truth == 1, calibration)
+    return calibration, *choose_operating_points(predictions, truth == 1, calibration)
 
 
 def provenance(run: Run) -> dict[str, object]:

@@ -7,10 +7,10 @@ from typing import Any
 import lightning
 
 from fractura.errors import FracturaError
-from fractura.training.data.loader import whole_loader
+from fractura.training.data.loader import evaluation_loader
 from fractura.training.recipe import Recipe
 from fractura.training.tasks.adapter import EpochLoader
-from fractura.training.training_data import Material
+from fractura.training.training_data import TrainingData
 
 
 class Loaders(lightning.LightningDataModule):
@@ -19,13 +19,13 @@ class Loaders(lightning.LightningDataModule):
     def __init__(
         self,
         training: EpochLoader,
-        material: Material,
+        data: TrainingData,
         recipe: Recipe,
         workers: int,
     ) -> None:
         super().__init__()
         self.training = training
-        self.validation = [record for part in material.sets.values() for record in part]
+        self.validation = [record for part in data.sets.values() for record in part]
         self.recipe = recipe
         self.workers = workers
 
@@ -44,7 +44,7 @@ class Loaders(lightning.LightningDataModule):
                 f"{len(self.validation)} radiographs to validate on cannot be shared by "
                 f"{trainer.world_size} processes; take fewer processes"
             )
-        return whole_loader(
+        return evaluation_loader(
             self.validation,
             self.recipe.data.preprocess,
             self.workers,

@@ -1,4 +1,4 @@
-"""What the network is trained to say: centre heat maps, boxes, image label and region."""
+"""The loss of the multi-task network: centre heat maps, boxes, image label and region."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Targets(NamedTuple):
     weight: Tensor
 
 
-def objective(output: NetworkOutput, targets: Targets) -> dict[str, Tensor]:
+def multi_task_loss(output: NetworkOutput, targets: Targets) -> dict[str, Tensor]:
     """The weighted terms of the loss, by name; their sum is minimised.
 
     Heat map and boxes as in TTFNet (Liu et al. 2020, arXiv 1909.00700): penalty-reduced focal

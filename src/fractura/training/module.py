@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
 from fractura.training.data.batch import Batch
-from fractura.training.data.loader import Whole
+from fractura.training.data.loader import EvaluationImage
 from fractura.training.optimizer import make_optimizer, make_schedule
 from fractura.training.recipe import Recipe
 from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
@@ -26,12 +26,12 @@ class Training(lightning.LightningModule):
 
     Args:
         network: to be trained.
-        learner: of the network's kind.
+        adapter: of the network's kind.
         recipe: of the run.
         classes: names, in the order of the logits.
         class_weights: ``[C]``.
         sets: radiographs to validate on, by name; the validation loader reads them one list
-            after the other, and ``Whole.index`` counts through all.
+            after the other, and ``EvaluationImage.index`` counts through all.
     """
 
     class_weights: Tensor
@@ -39,7 +39,7 @@ class Training(lightning.LightningModule):
     def __init__(
         self,
         network: nn.Module,
-        learner: TaskAdapter,
+        adapter: TaskAdapter,
         recipe: Recipe,
         classes: Sequence[str],
         class_weights: Tensor,
@@ -47,12 +47,12 @@ class Training(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.network = network
-        self.learner = learner
+        self.adapter = adapter
         self.recipe = recipe
         self.classes = tuple(classes)
         self.sets = sets
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.raws: list[UncalibratedPrediction] = []
+        self.predictions: list[UncalibratedPrediction] = []
 
     def on_train_epoch_start(self) -> None:
         """Freeze the pretrained layers in the first phase, and thaw them after it."""
@@ -65,7 +65,7 @@ class Training(lightning.LightningModule):
         # same.
         place = (self.recipe.trainer.seed, self.current_epoch, index, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
-        terms = self.learner.losses(self.network, batch, self.recipe, self.class_weights)
+        terms = self.adapter.losses(self.network, batch, self.recipe, self.class_weights)
         loss = torch.stack(list(terms.values())).sum()
         finite = math.isfinite(loss.item())
         if not self.trainer.strategy.reduce_boolean_decision(finite):
@@ -101,19 +101,19 @@ class Training(lightning.LightningModule):
             "--resume"
         )
 
-    def validation_step(self, wholes: list[Whole], index: int) -> None:
+    def validation_step(self, samples: list[EvaluationImage], index: int) -> None:
         with torch.autocast(self.device.type, enabled=False):
-            self.raws += self.learner.read(self.network, wholes)
+            self.predictions += self.adapter.read(self.network, samples)
 
     def on_validation_epoch_end(self) -> None:
-        raws = sorted(self._gathered(), key=lambda raw: raw.index)
-        self.raws = []
+        predictions = sorted(self._gathered(), key=lambda prediction: prediction.index)
+        self.predictions = []
         count = sum(len(records) for records in self.sets.values())
-        if [raw.index for raw in raws] != list(range(count)):
+        if [prediction.index for prediction in predictions] != list(range(count)):
             raise RuntimeError("the processes did not read every radiograph once")
         start = 0
         for name, records in self.sets.items():
-            part = raws[start : start + len(records)]
+            part = predictions[start : start + len(records)]
             start += len(records)
             values = figures(part, records, self.recipe.task, self.classes)
             self.log_dict({f"{name}/{key}": value for key, value in values.items()})
@@ -121,10 +121,10 @@ class Training(lightning.LightningModule):
     def _gathered(self) -> list[UncalibratedPrediction]:
         world = self.trainer.world_size
         if world == 1:
-            return self.raws
+            return self.predictions
         parts: list[list[UncalibratedPrediction]] = [[] for _ in range(world)]
-        torch.distributed.all_gather_object(parts, self.raws)
-        return [raw for part in parts for raw in part]
+        torch.distributed.all_gather_object(parts, self.predictions)
+        return [prediction for part in parts for prediction in part]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, index: int) -> Any:
         """Radiographs to validate on stay where they are; ``read`` moves their pixels."""

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from fractura.datasets.parts import refuse_torn_groups
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
+from fractura.datasets.training_splits import refuse_torn_groups
 from fractura.errors import FracturaError
-from fractura.training.data.loader import whole_loader
-from fractura.training.labels import of_classes, usable
+from fractura.training.data.loader import evaluation_loader
 from fractura.training.recipe import Recipe
 from fractura.training.run_folder import Run
 from fractura.training.tasks import task_adapter
 from fractura.training.tasks.adapter import UncalibratedPrediction
+from fractura.training.training_data import of_classes, usable
 
 
 @torch.no_grad()
@@ -28,11 +28,11 @@ def read_all(
     """Uncalibrated answers to all records, in their order."""
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     read = task_adapter(recipe).read
-    loader: Iterable[Any] = whole_loader(
+    loader: Iterable[Any] = evaluation_loader(
         records, recipe.data.preprocess, workers, 0, 1, recipe.trainer.batch_size
     )
-    raws = [raw for wholes in loader for raw in read(network, wholes)]
-    return sorted(raws, key=lambda raw: raw.index)
+    predictions = [prediction for samples in loader for prediction in read(network, samples)]
+    return sorted(predictions, key=lambda prediction: prediction.index)
 
 
 def records_of(run: Run, manifest: Path, split: str) -> list[Record]:

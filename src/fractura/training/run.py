@@ -15,8 +15,7 @@ from fractura.errors import FracturaError
 from fractura.locking import locked
 from fractura.training.bookkeeping import begin_folder, changes, close_folder, read_before
 from fractura.training.callbacks.interruption import Interruption
-from fractura.training.data.loader import load_wholes
-from fractura.training.labels import class_names
+from fractura.training.data.loader import load_evaluation_images
 from fractura.training.loaders import Loaders
 from fractura.training.module import Training
 from fractura.training.recipe import Recipe
@@ -26,11 +25,12 @@ from fractura.training.tasks import task_adapter
 from fractura.training.tasks.adapter import TaskAdapter
 from fractura.training.trainer import Machine, make_trainer, quiet
 from fractura.training.training_data import (
-    Material,
+    TrainingData,
+    class_names,
     class_weights,
-    gather,
     labels_of,
     open_training_store,
+    select,
 )
 from fractura.training.validation_metrics import figure_names, true_classes
 
@@ -46,7 +46,7 @@ def train(
     *,
     machine: Machine = Machine(),  # noqa: B008
     resume: bool = False,
-    say: Any = print,
+    log: Any = print,
 ) -> Run:
     """Run the recipe.
 
@@ -56,7 +56,7 @@ def train(
         out: the run folder.
         machine: where to do it.
         resume: go on from the folder's last checkpoint, if there is one.
-        say: takes sentences for a person.
+        log: takes sentences for a person.
 
     Raises:
         FracturaError: the manifest, the recipe or the folder does not allow it; the loss is not
@@ -64,43 +64,43 @@ def train(
         StoppedError: a person stopped the run.
     """
     with quiet():
-        return _train(recipe, manifest, out, machine, resume, say)
+        return _train(recipe, manifest, out, machine, resume, log)
 
 
 def _train(
-    recipe: Recipe, manifest: Path, out: Path, machine: Machine, resume: bool, say: Any
+    recipe: Recipe, manifest: Path, out: Path, machine: Machine, resume: bool, log: Any
 ) -> Run:
     chosen = task_adapter(recipe)
-    material = gather(recipe, manifest)
-    monitor = _monitor(recipe, chosen, material)
+    data = select(recipe, manifest)
+    monitor = _monitor(recipe, chosen, data)
     last = out / LAST
-    trainer = make_trainer(recipe, out, monitor, machine, _samples(chosen, recipe, material))
+    trainer = make_trainer(recipe, out, monitor, machine, _samples(chosen, recipe, data))
     first = trainer.is_global_zero
-    tell = say if first else _nothing
+    log_once = log if first else _nothing
     make_folder(out)
     with _alone(out, first):
-        before = read_before(out, recipe, material, resume) if first else None
+        before = read_before(out, recipe, data, resume) if first else None
         going_on = resume and last.is_file()
-        for note in (*material.notes, *changes(before, recipe)):
-            tell(note)
+        for note in (*data.notes, *changes(before, recipe)):
+            log_once(note)
         lightning.seed_everything(recipe.trainer.seed, verbose=False)
-        store = open_training_store(recipe, material, machine.cache or out.parent / ".cache", tell)
+        store = open_training_store(recipe, data, machine.cache or out.parent / ".cache", log_once)
         kept = store.records
         class_names(kept, recipe)
-        network = chosen.build(recipe, len(material.classes))
+        network = chosen.build(recipe, len(data.classes))
         module = Training(
             network.to(memory_format=torch.channels_last),
             chosen,
             recipe,
-            material.classes,
-            class_weights(kept, recipe, material.classes),
-            material.sets,
+            data.classes,
+            class_weights(kept, recipe, data.classes),
+            data.sets,
         )
-        labels = labels_of(kept, recipe, material.classes)
+        labels = labels_of(kept, recipe, data.classes)
         training = chosen.training(network, store, labels, recipe)
-        loaders = Loaders(training, material, recipe, machine.workers)
+        loaders = Loaders(training, data, recipe, machine.workers)
         if first:
-            begin_folder(out, recipe, manifest, material, kept, network, before)
+            begin_folder(out, recipe, manifest, data, kept, network, before)
             for logger in trainer.loggers:
                 logger.log_hyperparams(recipe.model_dump(mode="json"))
         _fit(trainer, module, loaders, last, going_on)
@@ -131,15 +131,15 @@ def _fit(
 
 
 def _nothing(_: str) -> None:
-    """The first process speaks for all."""
+    """The first process logs for all."""
 
 
-def _monitor(recipe: Recipe, chosen: TaskAdapter, material: Material) -> str:
+def _monitor(recipe: Recipe, chosen: TaskAdapter, data: TrainingData) -> str:
     monitor = recipe.trainer.monitor or chosen.monitor(recipe.task)
     measured = [
         f"{name}/{figure}"
-        for name, records in material.sets.items()
-        for figure in figure_names(records, recipe.task, material.classes)
+        for name, records in data.sets.items()
+        for figure in figure_names(records, recipe.task, data.classes)
     ]
     if monitor not in measured:
         raise FracturaError(
@@ -150,14 +150,14 @@ def _monitor(recipe: Recipe, chosen: TaskAdapter, material: Material) -> str:
     return monitor
 
 
-def _samples(chosen: TaskAdapter, recipe: Recipe, material: Material) -> Any:
-    records = material.sets["valid"]
-    shown = choose(records, true_classes(records, recipe.task, material.classes).tolist())
+def _samples(chosen: TaskAdapter, recipe: Recipe, data: TrainingData) -> Any:
+    records = data.sets["valid"]
+    shown = choose(records, true_classes(records, recipe.task, data.classes).tolist())
     few = [records[index] for index in shown]
 
     def draw(network: Any, path: Path) -> None:
-        wholes = load_wholes(few, recipe.data.preprocess)
-        draw_samples(network, chosen, recipe, few, wholes, material.classes, path)
+        samples = load_evaluation_images(few, recipe.data.preprocess)
+        draw_samples(network, chosen, recipe, few, samples, data.classes, path)
 
     return draw
 

@@ -13,7 +13,7 @@ from torch import nn
 from fractura.atomic_write import write_whole
 from fractura.datasets.record import Record
 from fractura.imaging.preprocess import PreprocessConfig
-from fractura.training.data.loader import Whole
+from fractura.training.data.loader import EvaluationImage
 from fractura.training.recipe import Recipe
 from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
 from fractura.training.validation_metrics import probabilities, true_classes
@@ -43,10 +43,10 @@ def choose(records: Sequence[Record], truth: Sequence[int], count: int = SHOWN) 
 
 def draw_samples(
     network: nn.Module,
-    learner: TaskAdapter,
+    adapter: TaskAdapter,
     recipe: Recipe,
     records: Sequence[Record],
-    wholes: Sequence[Whole],
+    samples: Sequence[EvaluationImage],
     classes: Sequence[str],
     path: Path,
 ) -> None:
@@ -58,16 +58,18 @@ def draw_samples(
     from matplotlib.figure import Figure
 
     network.eval()
-    raws = learner.read(network, wholes)
-    share = probabilities(raws)
+    predictions = adapter.read(network, samples)
+    share = probabilities(predictions)
     truth = true_classes(records, recipe.task, classes)
     rows = -(-len(records) // COLUMNS)
     figure = Figure(figsize=(3.2 * COLUMNS, 3.6 * rows), layout="constrained")
     panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
-    for panel, raw, whole, one, shares in zip(panels, raws, wholes, truth, share, strict=False):
-        _panel(panel, raw, whole, recipe.data.preprocess)
+    for panel, prediction, sample, one, shares in zip(
+        panels, predictions, samples, truth, share, strict=False
+    ):
+        _panel(panel, prediction, sample, recipe.data.preprocess)
         called = int(shares.argmax())
         panel.set_title(
             f"truth: {classes[one]}\n{classes[called]} {shares[called]:.2f}",
@@ -80,13 +82,16 @@ def draw_samples(
 
 
 def _panel(
-    panel: Axes, raw: UncalibratedPrediction, whole: Whole, config: PreprocessConfig
+    panel: Axes,
+    prediction: UncalibratedPrediction,
+    sample: EvaluationImage,
+    config: PreprocessConfig,
 ) -> None:
     from matplotlib.patches import Rectangle
 
-    pixels = np.clip(whole.image[0, 0].numpy() * config.std + config.mean, 0, 1)
+    pixels = np.clip(sample.image[0, 0].numpy() * config.std + config.mean, 0, 1)
     panel.imshow(pixels, cmap="gray", vmin=0, vmax=1)
-    for boxes, colour in ((raw.boxes[:BOXES], FOUND), (raw.truths, TRUE)):
+    for boxes, colour in ((prediction.boxes[:BOXES], FOUND), (prediction.truths, TRUE)):
         for x_min, y_min, x_max, y_max in np.asarray(boxes, float).tolist():
             size = (x_max - x_min, y_max - y_min)
             panel.add_patch(Rectangle((x_min, y_min), *size, fill=False, color=colour, lw=1.2))

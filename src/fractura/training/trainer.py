@@ -20,7 +20,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from fractura.errors import FracturaError
-from fractura.training.callbacks.checkpoints import WholeCheckpoints, checkpoints
+from fractura.training.callbacks.checkpoints import AtomicCheckpoints, checkpoints
 from fractura.training.callbacks.history import History
 from fractura.training.callbacks.plots import Plots
 from fractura.training.callbacks.progress import Progress
@@ -117,7 +117,7 @@ def make_trainer(
             reload_dataloaders_every_n_epochs=1,
             log_every_n_steps=10,
             logger=_loggers(recipe, out, machine),
-            plugins=[WholeCheckpoints(recipe)],
+            plugins=[AtomicCheckpoints(recipe)],
             callbacks=callbacks,
             enable_progress_bar=shown,
             enable_model_summary=False,
@@ -132,8 +132,8 @@ def make_trainer(
     return trainer
 
 
-def speaks() -> bool:
-    """Whether this is the first of several processes, which speaks for all."""
+def is_rank_zero() -> bool:
+    """Whether this is the first of several processes, which logs for all."""
     return not getattr(rank_zero_only, "rank", 0)
 
 

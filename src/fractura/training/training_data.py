@@ -11,20 +11,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fractura.datasets.parts import choose_parts
+from fractura.datasets.manifest import ManifestError
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
-from fractura.datasets.target import answer
+from fractura.datasets.target import ABNORMAL, FRACTURE, FRACTURES, NO_FRACTURE, NORMAL, target_of
+from fractura.datasets.training_splits import choose_splits
 from fractura.errors import FracturaError
 from fractura.training.data.batch import Label
 from fractura.training.data.store import ImageStore, open_store
-from fractura.training.labels import class_names, of_classes, usable
 from fractura.training.recipe import Recipe
 from fractura.training.validation_metrics import true_classes
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """What a run learns from and validates on.
 
     Attributes:
@@ -42,18 +42,18 @@ class Material:
     notes: tuple[str, ...]
 
 
-def gather(recipe: Recipe, manifest: Path) -> Material:
+def select(recipe: Recipe, manifest: Path) -> TrainingData:
     """Choose the records of a recipe.
 
     Raises:
         FracturaError: the manifest lacks what the task needs, or its split leaks.
     """
     table = read_manifest(manifest)
-    parts = choose_parts(table.records, recipe.data.fold)
+    splits = choose_splits(table.records, recipe.data.fold)
     notes = []
     chosen: dict[str, list[Record]] = {}
     for name in ("train", "fold", "valid"):
-        records, note = usable(getattr(parts, name), recipe)
+        records, note = usable(getattr(splits, name), recipe)
         chosen[name] = records
         if note:
             notes.append(f"{name}: {note}")
@@ -62,7 +62,7 @@ def gather(recipe: Recipe, manifest: Path) -> Material:
     if not kept["valid"]:
         raise FracturaError(f"{manifest} has no radiograph of the recipe's classes to validate on")
     sets = {name: kept[name] for name in ("valid", "fold") if kept[name]}
-    return Material(classes, kept["train"], sets, table.content_hash, tuple(notes))
+    return TrainingData(classes, kept["train"], sets, table.content_hash, tuple(notes))
 
 
 def labels_of(records: Sequence[Record], recipe: Recipe, classes: Sequence[str]) -> list[Label]:
@@ -82,21 +82,79 @@ def labels_of(records: Sequence[Record], recipe: Recipe, classes: Sequence[str])
 
 def class_weights(records: Sequence[Record], recipe: Recipe, classes: Sequence[str]) -> Tensor:
     """``[C]``, ones, or inverse to the classes' numbers with a mean of one a record."""
-    counts = Counter(answer(record, recipe.task) for record in records)
+    counts = Counter(target_of(record, recipe.task) for record in records)
     if recipe.objective.class_weights == "none":
         return torch.ones(len(classes))
     return torch.tensor([len(records) / (len(classes) * counts[name]) for name in classes])
 
 
 def open_training_store(
-    recipe: Recipe, material: Material, cache: Path, say: Callable[[str], None]
+    recipe: Recipe, data: TrainingData, cache: Path, log: Callable[[str], None]
 ) -> ImageStore:
-    """The decoded training radiographs; ``say`` gets a sentence for each that is left out.
+    """The decoded training radiographs; ``log`` gets a sentence for each that is left out.
 
     Raises:
         FracturaError: none can be read, or the cache cannot be written.
     """
-    store = open_store(material.train, recipe.data, cache, os.cpu_count() or 1)
+    store = open_store(data.train, recipe.data, cache, os.cpu_count() or 1)
     for sentence in store.unreadable.values():
-        say(f"{sentence}; it is left out")
+        log(f"{sentence}; it is left out")
     return store
+
+
+def usable(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], str]:
+    """The records that answer the recipe's question, and a sentence about the others.
+
+    Raises:
+        ManifestError: the question is whether there is a fracture, and a label does not tell
+            (``abnormal`` is never taken for one).
+    """
+    wanted = [record for record in records if record.fractured or not recipe.data.fractured_only]
+    told = [record for record in wanted if target_of(record, recipe.task) is not None]
+    silent = [record for record in wanted if target_of(record, recipe.task) is None]
+    if silent and recipe.task in (*FRACTURES, "abnormality"):
+        labels = sorted({record.label for record in silent})
+        question = "is a fracture" if recipe.task in FRACTURES else "is anything abnormal"
+        raise ManifestError(
+            f"{len(silent):,} radiographs to train or validate on are labelled "
+            f"{' or '.join(labels)}, which does not tell whether there {question} (the first is "
+            f"{silent[0].id}); leave them out of the splits"
+        )
+    left = f"{len(silent):,} radiographs name no or several classes and are left out"
+    return told, left if silent else ""
+
+
+def class_names(train: Sequence[Record], recipe: Recipe) -> tuple[str, ...]:
+    """The recipe's classes, or all that the training records have.
+
+    Raises:
+        ManifestError: fewer than two classes, or one without a training record.
+    """
+    if recipe.task in FRACTURES:
+        names: tuple[str, ...] = (NO_FRACTURE, FRACTURE)
+    elif recipe.task == "abnormality":
+        names = (NORMAL, ABNORMAL)
+    else:
+        found = {target_of(record, recipe.task) for record in train}
+        names = recipe.data.classes or tuple(sorted(name for name in found if name))
+    counts = Counter(target_of(record, recipe.task) for record in train)
+    field = {"region": "regions", "fracture-type": "fracture_types"}.get(recipe.task, "label")
+    if not names:
+        raise ManifestError(
+            f"no training record has anything in the column {field}; this task needs it"
+        )
+    missing = [name for name in names if not counts[name]]
+    if missing:
+        raise ManifestError(
+            f"the class {missing[0]!r} has no training radiograph (column {field} has "
+            f"{', '.join(sorted(str(name) for name in counts if name))}); give some, or leave "
+            "the class out of data.classes"
+        )
+    if len(names) < 2:
+        raise ManifestError(f"there is only the class {names[0]!r}; training needs two or more")
+    return names
+
+
+def of_classes(records: Sequence[Record], recipe: Recipe, classes: Sequence[str]) -> list[Record]:
+    """The records whose class is among ``classes``."""
+    return [record for record in records if target_of(record, recipe.task) in classes]

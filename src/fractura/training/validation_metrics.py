@@ -14,28 +14,33 @@ from sklearn.metrics import (
 )
 
 from fractura.datasets.record import Record
-from fractura.datasets.target import BOXES, answer
+from fractura.datasets.target import BOXES, target_of
 from fractura.evaluation.detection import Matches, match, pooled_average_precision
 from fractura.reading.calibration import softmax
 from fractura.training.recipe import Task
 from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, UncalibratedPrediction
 
 
-def probabilities(raws: Sequence[UncalibratedPrediction]) -> NDArray[np.float64]:
+def probabilities(predictions: Sequence[UncalibratedPrediction]) -> NDArray[np.float64]:
     """Softmax of the logits, ``[n, C]``."""
-    return softmax(np.stack([raw.logits for raw in raws]))
+    return softmax(np.stack([prediction.logits for prediction in predictions]))
 
 
 def true_classes(
     records: Sequence[Record], task: Task, classes: Sequence[str]
 ) -> NDArray[np.int64]:
     """Index of each record's class, ``[n]``."""
-    return np.array([list(classes).index(str(answer(record, task))) for record in records])
+    return np.array([list(classes).index(str(target_of(record, task))) for record in records])
 
 
-def box_matches(raws: Sequence[UncalibratedPrediction], threshold: float = 0.5) -> list[Matches]:
+def box_matches(
+    predictions: Sequence[UncalibratedPrediction], threshold: float = 0.5
+) -> list[Matches]:
     """Each radiograph's boxes against the true ones."""
-    return [match(raw.boxes, raw.box_logits, raw.truths, threshold) for raw in raws]
+    return [
+        match(prediction.boxes, prediction.box_logits, prediction.truths, threshold)
+        for prediction in predictions
+    ]
 
 
 def figure_names(records: Sequence[Record], task: Task, classes: Sequence[str]) -> list[str]:
@@ -54,13 +59,13 @@ def figure_names(records: Sequence[Record], task: Task, classes: Sequence[str]) 
 
 
 def figures(
-    raws: Sequence[UncalibratedPrediction],
+    predictions: Sequence[UncalibratedPrediction],
     records: Sequence[Record],
     task: Task,
     classes: Sequence[str],
 ) -> dict[str, float]:
     """Point values; those that one class alone does not define are left out."""
-    share = probabilities(raws)
+    share = probabilities(predictions)
     truth = true_classes(records, task, classes)
     called = share.argmax(1)
     likelihood = share[np.arange(len(truth)), truth]
@@ -74,11 +79,13 @@ def figures(
     if several:
         values["balanced_accuracy"] = float(balanced_accuracy_score(truth, called))
     if len(classes) == 2 and several:
-        score = np.array([raw.logits[1] - raw.logits[0] for raw in raws])
+        score = np.array(
+            [prediction.logits[1] - prediction.logits[0] for prediction in predictions]
+        )
         values["auroc"] = float(roc_auc_score(truth, score))
         values["average_precision"] = float(average_precision_score(truth, score))
     if task in BOXES:
-        matches = box_matches(raws)
+        matches = box_matches(predictions)
         fractured = [item for item, one in zip(matches, truth, strict=True) if one]
         if any(item.truths for item in matches):
             values["ap50"] = pooled_average_precision(matches)

@@ -13,7 +13,7 @@ from fractura.errors import FracturaError
 from fractura.imaging.load import load
 from fractura.imaging.preprocess import PreprocessConfig, preprocess
 from fractura.training.data.batch import Batch, Label, region_shares
-from fractura.training.data.loader import load_wholes, training_loader, whole_loader
+from fractura.training.data.loader import evaluation_loader, load_evaluation_images, training_loader
 from fractura.training.data.plan import Plan
 from fractura.training.data.preview import GAP, NOTHING, VARIANTS, preview
 from fractura.training.data.store import open_store
@@ -146,7 +146,7 @@ def test_wholes_are_what_inference_reads_each_once(records, workers) -> None:
     parts = [
         [
             whole
-            for wholes in whole_loader(records, parameters, workers, rank, 2, 2)
+            for wholes in evaluation_loader(records, parameters, workers, rank, 2, 2)
             for whole in wholes
         ]
         for rank in (0, 1)
@@ -159,13 +159,13 @@ def test_wholes_are_what_inference_reads_each_once(records, workers) -> None:
         assert whole.scale == (placement.scale_x, placement.scale_y)
         for box, mark in zip(placement.to_source(whole.boxes), record.fractures, strict=True):
             np.testing.assert_allclose(box, mark.box.as_list(), rtol=1e-5)
-    assert len(load_wholes(records[:2], parameters)) == 2
+    assert len(load_evaluation_images(records[:2], parameters)) == 2
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_whole_that_cannot_be_read_is_one_sentence(records, tmp_path, workers) -> None:
     gone = replace(records[1], path=tmp_path / "gone.png")
-    loader = whole_loader([records[0], gone], PreprocessConfig(64, 64), workers)
+    loader = evaluation_loader([records[0], gone], PreprocessConfig(64, 64), workers)
     with pytest.raises(FracturaError, match=r"^\S+gone.png: cannot be opened \(.*manifest$"):
         list(loader)
 

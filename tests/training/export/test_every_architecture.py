@@ -108,7 +108,7 @@ def few_steps(name: str, task: Task, side: int) -> Recipe:
 def trained(recipe: Recipe, manifest: Path, folder: Path) -> nn.Module:
     """The network after two steps."""
     machine = Machine(workers=0, cache=manifest.parent / "cache")
-    run = train(recipe, manifest, folder / "run", machine=machine, say=lambda _: None)
+    run = train(recipe, manifest, folder / "run", machine=machine, log=lambda _: None)
     assert run.info["epochs"] == 1
     return load_network(run)
 

@@ -18,7 +18,7 @@ from fractura.training.run_folder import BEST, LAST, WEIGHTS
 NETWORK = "network."
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpoints(TorchCheckpointIO):
     """Writes to a temporary file that takes the old one's place at the end.
 
     With the best checkpoint, its network goes into ``weights.safetensors``, the recipe in its

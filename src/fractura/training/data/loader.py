@@ -71,7 +71,7 @@ def parts_of(batches: Sequence[Sequence[Any]], rank: int, world: int) -> list[Se
     return [batch[rank::world] for batch in batches]
 
 
-class Whole(NamedTuple):
+class EvaluationImage(NamedTuple):
     """One radiograph, fitted exactly as for inference.
 
     Attributes:
@@ -87,7 +87,9 @@ class Whole(NamedTuple):
     scale: tuple[float, float]
 
 
-def read_whole(record: Record, parameters: PreprocessConfig, index: int = 0) -> Whole:
+def read_evaluation_image(
+    record: Record, parameters: PreprocessConfig, index: int = 0
+) -> EvaluationImage:
     """Load and preprocess one record.
 
     Raises:
@@ -97,19 +99,23 @@ def read_whole(record: Record, parameters: PreprocessConfig, index: int = 0) -> 
     scale = (placement.scale_x, placement.scale_y)
     boxes = np.array([mark.box.as_list() for mark in record.fractures], dtype=np.float32)
     boxes = boxes.reshape(-1, 4) * np.array(scale * 2, dtype=np.float32)
-    return Whole(index, torch.from_numpy(image), boxes, scale)
+    return EvaluationImage(index, torch.from_numpy(image), boxes, scale)
 
 
-def load_wholes(records: Sequence[Record], parameters: PreprocessConfig) -> list[Whole]:
+def load_evaluation_images(
+    records: Sequence[Record], parameters: PreprocessConfig
+) -> list[EvaluationImage]:
     """Load and preprocess a few records in this process.
 
     Raises:
         LoadError: a file cannot be read.
     """
-    return [read_whole(record, parameters, index) for index, record in enumerate(records)]
+    return [
+        read_evaluation_image(record, parameters, index) for index, record in enumerate(records)
+    ]
 
 
-def whole_loader(
+def evaluation_loader(
     records: Sequence[Record],
     parameters: PreprocessConfig,
     workers: int,
@@ -117,37 +123,39 @@ def whole_loader(
     world: int = 1,
     batch: int = 1,
 ) -> DataLoader[Any]:
-    """Lists of up to ``batch`` :class:`Whole`; process ``rank`` of ``world`` reads its own part.
+    """Lists of up to ``batch`` :class:`EvaluationImage`, for process ``rank`` of ``world``.
 
-    Over all processes each record comes exactly once, and ``Whole.index`` is its place in
+    Over all processes each record comes exactly once, and ``index`` is its place in
     ``records``. Going through it raises :class:`~fractura.errors.FracturaError` where a file
     cannot be read: figures over the others alone would be of another data set.
     """
     own = list(range(rank, len(records), world))
     batches: Any = [own[start : start + batch] for start in range(0, len(own), batch)]
-    wholes = _Wholes(tuple(records), parameters)
-    return _WholeLoader(wholes, batch_sampler=batches, collate_fn=list, **how_to_load(workers))
+    samples = _EvaluationImages(tuple(records), parameters)
+    return _EvaluationLoader(
+        samples, batch_sampler=batches, collate_fn=list, **how_to_load(workers)
+    )
 
 
-class _WholeLoader(DataLoader[Any]):
+class _EvaluationLoader(DataLoader[Any]):
     """Raises in the process of the caller what a worker only hands on, without its traceback."""
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        for wholes in super().__iter__():
-            for whole in wholes:
-                if isinstance(whole, str):
-                    raise FracturaError(f"{whole}; repair it, or leave it out of the manifest")
-            yield wholes
+        for samples in super().__iter__():
+            for sample in samples:
+                if isinstance(sample, str):
+                    raise FracturaError(f"{sample}; repair it, or leave it out of the manifest")
+            yield samples
 
 
-class _Wholes(Dataset[Any]):
+class _EvaluationImages(Dataset[Any]):
     def __init__(self, records: tuple[Record, ...], parameters: PreprocessConfig) -> None:
         self.records = records
         self.parameters = parameters
 
-    def __getitem__(self, index: int) -> Whole | str:
+    def __getitem__(self, index: int) -> EvaluationImage | str:
         try:
-            return read_whole(self.records[index], self.parameters, index)
+            return read_evaluation_image(self.records[index], self.parameters, index)
         except LoadError as error:
             return str(error)
 

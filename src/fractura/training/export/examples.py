@@ -8,7 +8,7 @@ from pathlib import Path
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
 from fractura.errors import FracturaError, LoadError
-from fractura.training.data.loader import read_whole
+from fractura.training.data.loader import read_evaluation_image
 from fractura.training.export.measure import Example
 from fractura.training.run_folder import Run
 from fractura.training.validation_metrics import true_classes
@@ -48,7 +48,7 @@ class Validation:
     def __iter__(self) -> Iterator[Example]:
         for record, truth in zip(self._records, self._truths, strict=True):
             try:
-                whole = read_whole(record, self._fit)
+                sample = read_evaluation_image(record, self._fit)
             except LoadError:
                 continue
-            yield Example(whole.image.numpy(), int(truth), whole.boxes)
+            yield Example(sample.image.numpy(), int(truth), sample.boxes)

@@ -16,7 +16,7 @@ TASKS = {
 
 
 def task_adapter(recipe: Recipe) -> TaskAdapter:
-    """The learner of the recipe's network.
+    """The adapter of the recipe's network.
 
     Raises:
         FracturaError: there is no such network, or it cannot do the recipe's task.

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from fractura.errors import FracturaError
 from fractura.training.data.batch import Label
-from fractura.training.data.loader import Whole, training_loader
+from fractura.training.data.loader import EvaluationImage, training_loader
 from fractura.training.data.plan import Plan
 from fractura.training.data.store import ImageStore
 from fractura.training.recipe import Recipe, Task
@@ -42,7 +42,7 @@ EpochLoader = Callable[[int, int, int, int], DataLoader[Any]]
 processes that train together."""
 
 
-def whole_images(
+def augmented_images(
     network: nn.Module, store: ImageStore, labels: Sequence[Label], recipe: Recipe
 ) -> EpochLoader:
     """Batches of augmented images, :class:`fractura.training.data.batch.Batch`."""
@@ -76,9 +76,9 @@ class TaskAdapter:
     tasks: tuple[Task, ...]
     build: Callable[[Recipe, int], nn.Module]
     losses: Callable[[Any, Any, Recipe, Tensor], dict[str, Tensor]]
-    read: Callable[[Any, Sequence[Whole]], list[UncalibratedPrediction]]
+    read: Callable[[Any, Sequence[EvaluationImage]], list[UncalibratedPrediction]]
     monitor: Callable[[Task], str]
-    training: Callable[[Any, ImageStore, Sequence[Label], Recipe], EpochLoader] = whole_images
+    training: Callable[[Any, ImageStore, Sequence[Label], Recipe], EpochLoader] = augmented_images
 
     def refusal(self, recipe: Recipe) -> FracturaError:
         """Why this kind of network cannot do the recipe's task."""

@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from fractura.models.classifiers import Classifier, build_classifier
 from fractura.training.data.batch import Batch
-from fractura.training.data.loader import Whole
+from fractura.training.data.loader import EvaluationImage
 from fractura.training.recipe import Objective, Recipe, Task
 from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, TaskAdapter, UncalibratedPrediction
 
@@ -63,15 +63,15 @@ def class_loss(
     return (1 - probability) ** objective.focal_gamma * loss
 
 
-def read(network: Classifier, wholes: Sequence[Whole]) -> list[UncalibratedPrediction]:
+def read(network: Classifier, samples: Sequence[EvaluationImage]) -> list[UncalibratedPrediction]:
     """Logits of square radiographs, all in one pass."""
     device = next(network.parameters()).device
-    images = torch.cat([whole.image for whole in wholes]).to(device)
+    images = torch.cat([sample.image for sample in samples]).to(device)
     logits = network(images.contiguous(memory_format=torch.channels_last)).logits
     rows = logits.double().cpu().numpy()
     return [
-        UncalibratedPrediction(whole.index, np.asarray(row), NO_BOXES, NO_LOGITS, whole.boxes)
-        for whole, row in zip(wholes, rows, strict=True)
+        UncalibratedPrediction(sample.index, np.asarray(row), NO_BOXES, NO_LOGITS, sample.boxes)
+        for sample, row in zip(samples, rows, strict=True)
     ]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fractura.models.detectors import Detector, build_detector
 from fractura.reading.decode import DecodedBoxes, score_logits
 from fractura.training.data.batch import Batch
-from fractura.training.data.loader import Whole
+from fractura.training.data.loader import EvaluationImage
 from fractura.training.recipe import Recipe, Task
 from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
 
@@ -31,21 +31,21 @@ def losses(
     return terms
 
 
-def read(network: Detector, wholes: Sequence[Whole]) -> list[UncalibratedPrediction]:
+def read(network: Detector, samples: Sequence[EvaluationImage]) -> list[UncalibratedPrediction]:
     """Boxes; the radiograph's logit is that of its best box."""
     device = next(network.parameters()).device
-    found = network(torch.cat([whole.image for whole in wholes]).to(device))
-    raws = []
-    for whole, item in zip(wholes, found, strict=True):
+    found = network(torch.cat([sample.image for sample in samples]).to(device))
+    predictions = []
+    for sample, item in zip(samples, found, strict=True):
         logits = score_logits(item.scores.cpu().numpy())
         seen = DecodedBoxes(item.boxes.cpu().numpy(), logits)
         image = np.array([0.0, seen.best])
-        raws.append(
+        predictions.append(
             UncalibratedPrediction(
-                whole.index, image, seen.boxes, logits.astype(np.float64), whole.boxes
+                sample.index, image, seen.boxes, logits.astype(np.float64), sample.boxes
             )
         )
-    return raws
+    return predictions
 
 
 def monitor(task: Task) -> str:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from fractura.models.network import FractureNetwork, load_pretrained
 from fractura.reading.decode import decode
 from fractura.training.data.batch import Batch
-from fractura.training.data.loader import Whole
-from fractura.training.loss import Targets, objective
+from fractura.training.data.loader import EvaluationImage
+from fractura.training.loss import Targets, multi_task_loss
 from fractura.training.recipe import Recipe, Task
 from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
 
@@ -33,23 +33,23 @@ def losses(
     """Heat map, boxes, image and region; see :mod:`fractura.training.loss`."""
     images = batch.images.contiguous(memory_format=torch.channels_last)
     targets = Targets(batch.boxes, batch.fractured, batch.regions, batch.weight)
-    return objective(network(images), targets)
+    return multi_task_loss(network(images), targets)
 
 
-def read(network: nn.Module, wholes: Sequence[Whole]) -> list[UncalibratedPrediction]:
+def read(network: nn.Module, samples: Sequence[EvaluationImage]) -> list[UncalibratedPrediction]:
     """One radiograph at a time, since their shapes differ."""
     device = next(network.parameters()).device
-    raws = []
-    for whole in wholes:
-        output = network(whole.image.to(device))
+    predictions = []
+    for sample in samples:
+        output = network(sample.image.to(device))
         found = decode(output.scores[0].cpu().numpy(), output.boxes[0].cpu().numpy())
         logits = np.array([0.0, float(output.image)])
-        raws.append(
+        predictions.append(
             UncalibratedPrediction(
-                whole.index, logits, found.boxes, found.logits.astype(np.float64), whole.boxes
+                sample.index, logits, found.boxes, found.logits.astype(np.float64), sample.boxes
             )
         )
-    return raws
+    return predictions
 
 
 def monitor(task: Task) -> str:

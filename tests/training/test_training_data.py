@@ -9,8 +9,8 @@ import pytest
 
 from fractura.datasets.manifest import ManifestError
 from fractura.datasets.record import Record
-from fractura.datasets.target import answer
-from fractura.training.labels import class_names, of_classes, usable
+from fractura.datasets.target import target_of
+from fractura.training.training_data import class_names, of_classes, usable
 
 from .noise import recipe
 
@@ -31,8 +31,8 @@ def record(number: int = 0, **fields: Any) -> Record:
 )
 def test_labels(label: Any, binary: str | None, abnormality: str | None) -> None:
     one = record(label=label)
-    assert answer(one, "binary-fracture") == answer(one, "detection") == binary
-    assert answer(one, "abnormality") == abnormality
+    assert target_of(one, "binary-fracture") == target_of(one, "detection") == binary
+    assert target_of(one, "abnormality") == abnormality
 
 
 def test_several_regions_answer_nothing_and_are_left_out() -> None:

@@ -11,7 +11,7 @@ from fractura.datasets.record import Record
 
 
 @dataclass(frozen=True)
-class Parts:
+class TrainingSplits:
     """What trains, the fold that is held out of the training range, and what validates."""
 
     train: tuple[Record, ...]
@@ -19,7 +19,7 @@ class Parts:
     valid: tuple[Record, ...]
 
 
-def choose_parts(records: Sequence[Record], fold: int | None) -> Parts:
+def choose_splits(records: Sequence[Record], fold: int | None) -> TrainingSplits:
     """Choose by ``split``, ``fold`` and ``copies``.
 
     Args:
@@ -30,7 +30,7 @@ def choose_parts(records: Sequence[Record], fold: int | None) -> Parts:
         ManifestError: nothing to train on or to validate on; one group lies on both sides.
     """
     official = [record for record in records if record.split == "train"]
-    parts = Parts(
+    splits = TrainingSplits(
         train=tuple(
             record
             for record in official
@@ -40,29 +40,29 @@ def choose_parts(records: Sequence[Record], fold: int | None) -> Parts:
         valid=tuple(record for record in records if record.split == "valid"),
     )
     for name, needed in (("train", True), ("fold", fold is not None), ("valid", True)):
-        if needed and not getattr(parts, name):
+        if needed and not getattr(splits, name):
             raise ManifestError(
                 f"the manifest has no radiograph to {'train on' if name == 'train' else 'hold out'}"
                 f" ({name}); split it first with fractura data split"
             )
-    refuse_torn_groups({"train": parts.train, "fold": parts.fold, "valid": parts.valid})
-    return parts
+    refuse_torn_groups({"train": splits.train, "fold": splits.fold, "valid": splits.valid})
+    return splits
 
 
-def refuse_torn_groups(parts: Mapping[str, Sequence[Record]]) -> None:
-    """See that no group of one picture or patient lies in several of the named parts.
+def refuse_torn_groups(splits: Mapping[str, Sequence[Record]]) -> None:
+    """See that no group of one picture or patient lies in several of the named splits.
 
     Raises:
         ManifestError: one does.
     """
     places: dict[str, set[str]] = defaultdict(set)
-    for name, records in parts.items():
+    for name, records in splits.items():
         for record in records:
             if record.group is not None:
                 places[record.group].add(name)
     torn = sorted(group for group, names in places.items() if len(names) > 1)
     if torn:
-        names = [name for name, records in parts.items() if records]
+        names = [name for name, records in splits.items() if records]
         raise ManifestError(
             f"the split leaks: {len(torn):,} groups of one picture or patient lie in several of "
             f"{', '.join(names[:-1])} and {names[-1]} (the first is {torn[0]}); split again with "

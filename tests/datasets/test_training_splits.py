@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fractura.datasets.manifest import ManifestError
-from fractura.datasets.parts import choose_parts, refuse_torn_groups
 from fractura.datasets.record import Record
+from fractura.datasets.training_splits import choose_splits, refuse_torn_groups
 
 
 def record(number: int, **fields: object) -> Record:
@@ -26,19 +26,19 @@ def ids(records: tuple[Record, ...]) -> list[str]:
 
 def test_fold_copies_and_split_choose() -> None:
     records = [*RECORDS, record(5, copies=0), record(6, split="test"), record(8, split=None)]
-    parts = choose_parts(records, 0)
+    parts = choose_splits(records, 0)
     assert ids(parts.train) == ["a/1", "a/3"]
     assert ids(parts.fold) == ["a/0", "a/2"]
     assert ids(parts.valid) == ["a/4"]
-    assert ids(choose_parts(records, None).train) == ["a/0", "a/1", "a/2", "a/3"]
+    assert ids(choose_splits(records, None).train) == ["a/0", "a/1", "a/2", "a/3"]
 
 
 @pytest.mark.parametrize("other", [{"split": "valid", "fold": None}, {"fold": 0}])
 def test_a_group_on_both_sides_is_refused(other: dict[str, object]) -> None:
     twins = [record(11, group="g"), record(12, group="g", **other)]
     with pytest.raises(ManifestError, match="the split leaks: 1 groups"):
-        choose_parts([*RECORDS, *twins], 0)
-    choose_parts([*RECORDS, *(replace(twin, group=twin.id) for twin in twins)], 0)
+        choose_splits([*RECORDS, *twins], 0)
+    choose_splits([*RECORDS, *(replace(twin, group=twin.id) for twin in twins)], 0)
 
 
 def test_two_parts_are_named_that_share_a_group() -> None:
@@ -50,6 +50,6 @@ def test_two_parts_are_named_that_share_a_group() -> None:
 @pytest.mark.parametrize("missing", ["train", "valid"])
 def test_an_empty_part_is_named(missing: str) -> None:
     with pytest.raises(ManifestError, match=rf"\({missing}\)"):
-        choose_parts([item for item in RECORDS if item.split != missing], None)
+        choose_splits([item for item in RECORDS if item.split != missing], None)
     with pytest.raises(ManifestError, match=r"\(fold\)"):
-        choose_parts(RECORDS, 7)
+        choose_splits(RECORDS, 7)
