@@ -54,13 +54,17 @@ def test_the_documented_keys_stand_in_their_order() -> None:
         (Finding("fracture", 0.25, Box(1, 2, 3, 4)),), "hand", 0.75,
     )  # fmt: skip
     assert json.dumps(reading.as_dict()) == (
-        '{"path": "a.png", "sha256": "' + "0" * 64 + '", "model": "fractura-s 1", "width": 4, '
-        '"height": 3, "fracture": {"probability": 0.5, "decision": "uncertain"}, "findings": '
+        '{"schema": 1, "path": "a.png", "sha256": "'
+        + "0" * 64
+        + '", "model": "fractura-s 1", "width": 4, '
+        '"height": 3, "fracture": {"probability": 0.5, "decision": "uncertain", "reliable": true, '
+        '"reason": null}, "findings": '
         '[{"label": "fracture", "score": 0.25, "box": [1, 2, 3, 4]}], "region": {"label": "hand", '
         '"probability": 0.75}, "warnings": [], "milliseconds": {}}'
     )
     failure = Failure("b.png", "DamagedFileError", "b.png: no")
     assert failure.as_dict() == {
+        "schema": 1,
         "path": "b.png",
         "error": {"type": "DamagedFileError", "message": "b.png: no"},
     }

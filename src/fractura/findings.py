@@ -10,7 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Decision = Literal["fracture", "no fracture", "uncertain"]
+Decision = Literal["fracture", "no fracture", "uncertain", "not evaluated"]
+"""What is said of a radiograph. The first three are answers about bone, the last is none."""
+ReasonCode = Literal["outside-scope", "too-little-to-see", "unlike"]
+"""Why a reading is not reliable: the model is not meant for such radiographs; the picture shows
+too little; it looks unlike all that the model has learned from."""
+SCHEMA = 1
+"""Number of the JSON form of readings and failures; it grows when a key changes its meaning."""
 REGIONS = ("hand", "leg", "hip", "shoulder")
 """The body regions that the shipped model tells apart, as FracAtlas names them."""
 
@@ -74,10 +80,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a reading is not reliable: a code for programs and a sentence for people.
+
+    The sentence has neither a capital letter nor a full stop, so that it can stand after a colon.
+    """
+
+    code: ReasonCode
+    sentence: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The documented JSON form."""
+        return {"code": self.code, "sentence": self.sentence}
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a model says of one radiograph.
 
-    ``probability`` is the calibrated probability in 0..1 that the image shows a fracture;
+    ``probability`` is the calibrated probability in 0..1 that the image shows a fracture. Where
+    the ``decision`` is ``not evaluated``, nothing is said about bone and there are no findings.
+    ``reliable`` is False where the picture gives cause for doubt, and ``reason`` then tells why.
     ``findings`` are sorted by falling score; ``region`` and ``region_probability`` are None where
     the model does not tell the region; ``milliseconds`` says where the time went; ``heatmap``,
     float32 ``[height, width]`` in 0..1, is there on request and stays out of JSON.
@@ -94,18 +117,26 @@ class Reading:
     region: str | None = None
     region_probability: float | None = None
     warnings: tuple[str, ...] = ()
+    reliable: bool = True
+    reason: Reason | None = None
     milliseconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     heatmap: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The documented JSON form: one such object a line in ``readings.jsonl``."""
         return {
+            "schema": SCHEMA,
             "path": self.path,
             "sha256": self.sha256,
             "model": self.model,
             "width": self.width,
             "height": self.height,
-            "fracture": {"probability": round(self.probability, 5), "decision": self.decision},
+            "fracture": {
+                "probability": round(self.probability, 5),
+                "decision": self.decision,
+                "reliable": self.reliable,
+                "reason": None if self.reason is None else self.reason.as_dict(),
+            },
             "findings": [finding.as_dict() for finding in self.findings],
             "region": None
             if self.region is None or self.region_probability is None
@@ -117,16 +148,19 @@ class Reading:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Reading:
         """The inverse of :meth:`as_dict`, up to its rounding."""
-        region = data["region"] or {"label": None, "probability": None}
+        fracture, region = data["fracture"], data["region"] or {"label": None, "probability": None}
+        reason = fracture["reason"]
         return cls(
             path=data["path"],
             sha256=data["sha256"],
             model=data["model"],
             width=data["width"],
             height=data["height"],
-            probability=data["fracture"]["probability"],
-            decision=data["fracture"]["decision"],
+            probability=fracture["probability"],
+            decision=fracture["decision"],
             findings=tuple(Finding.from_dict(finding) for finding in data["findings"]),
+            reliable=fracture["reliable"],
+            reason=None if reason is None else Reason(reason["code"], reason["sentence"]),
             region=region["label"],
             region_probability=region["probability"],
             warnings=tuple(data["warnings"]),
@@ -144,4 +178,8 @@ class Failure:
 
     def as_dict(self) -> dict[str, Any]:
         """The documented JSON form, in place of a reading's."""
-        return {"path": self.path, "error": {"type": self.type, "message": self.message}}
+        return {
+            "schema": SCHEMA,
+            "path": self.path,
+            "error": {"type": self.type, "message": self.message},
+        }

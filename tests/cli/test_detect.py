@@ -40,13 +40,13 @@ def test_json_has_the_documented_form(fractura, phantom_pngs):
     assert result.exit_code == 0
     (line,) = _lines(result.stdout)
     assert list(line) == [
-        "path", "sha256", "model", "width", "height", "fracture", "findings", "region",
-        "warnings", "milliseconds",
+        "schema", "path", "sha256", "model", "width", "height", "fracture", "findings",
+        "region", "warnings", "milliseconds",
     ]  # fmt: skip
     assert line["path"] == str(phantom_pngs[0])
     assert len(line["sha256"]) == 64
     assert (line["width"], line["height"], line["warnings"]) == (200, 240, [])
-    assert set(line["fracture"]) == {"probability", "decision"}
+    assert set(line["fracture"]) == {"probability", "decision", "reliable", "reason"}
     assert 0 <= line["fracture"]["probability"] <= 1
     assert line["fracture"]["decision"] in ("fracture", "no fracture", "uncertain")
     assert set(line["region"]) == {"label", "probability"}
@@ -72,6 +72,7 @@ def test_bad_files_among_good_ones(fractura, study):
     ]  # fmt: skip
     assert ["error" in line for line in lines] == [False, False, True, True, False, True]
     assert lines[2] == {
+        "schema": 1,
         "path": "study/empty.jpg",
         "error": {"type": "DamagedFileError", "message": "study/empty.jpg: it is empty"},
     }

@@ -8,6 +8,7 @@ type Schemas = components["schemas"];
 export type Finding = Schemas["FindingDocument"];
 export type Corners = Finding["box"];
 export type ReadingDocument = Schemas["ReadingDocument"];
+export type Result = NonNullable<ReadingDocument["reading"]>;
 export type Findings = Schemas["FindingList"];
 export type OperatingPoint = Schemas["OperatingPointDocument"];
 export type Display = Schemas["DisplayDocument"];

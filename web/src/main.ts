@@ -12,6 +12,7 @@ import {
   type MarkKind,
   type Part,
   type ReadingDocument,
+  type Result,
 } from "./api";
 import { alarm, announce, byId, percent } from "./dom";
 import { saveOf, startDownloads } from "./downloads";
@@ -161,8 +162,7 @@ async function open(document: ReadingDocument): Promise<void> {
     byId("threshold-field").hidden = false;
     setThreshold(firstThreshold(document, findings));
     announce(
-      `${nameOf(id)}: ${reading.fracture.decision}, ${percent(reading.fracture.probability)}, ` +
-        `${count(scene.findings.length, "finding")} shown.`,
+      `${nameOf(id)}: ${spoken(reading)}, ${count(scene.findings.length, "finding")} shown.`,
     );
     await loadPictures();
   } catch (error) {
@@ -174,6 +174,12 @@ async function open(document: ReadingDocument): Promise<void> {
     );
     alarm(error);
   }
+}
+
+/** The decision with its probability, or with the reason why there is none. */
+function spoken({ fracture: { decision, probability, reason } }: Result): string {
+  if (decision !== "not evaluated") return `${decision}, ${percent(probability)}`;
+  return reason ? `${decision}: ${reason.sentence}` : decision;
 }
 
 function setThreshold(score: number): void {

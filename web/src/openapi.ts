@@ -618,15 +618,29 @@ export interface components {
             readonly findings: readonly components["schemas"]["FindingDocument"][];
             readonly operating_points: components["schemas"]["OperatingPointsDocument"];
         };
-        /** FractureDocument */
+        /**
+         * FractureDocument
+         * @description Whether there is a fracture.
+         */
         readonly FractureDocument: {
-            /** Probability */
+            /**
+             * Probability
+             * @description Calibrated.
+             */
             readonly probability: number;
             /**
              * Decision
+             * @description Where it is not evaluated, nothing is said about bone; reason tells why.
              * @enum {string}
              */
-            readonly decision: "fracture" | "no fracture" | "uncertain";
+            readonly decision: "fracture" | "no fracture" | "uncertain" | "not evaluated";
+            /**
+             * Reliable
+             * @description False where the picture gives cause for doubt.
+             */
+            readonly reliable: boolean;
+            /** @description Null where the reading is reliable. */
+            readonly reason: components["schemas"]["ReasonDocument"] | null;
         };
         /** HealthDocument */
         readonly HealthDocument: {
@@ -666,7 +680,8 @@ export interface components {
          *               ],
          *               "fracture": {
          *                 "decision": "fracture",
-         *                 "probability": 0.91321
+         *                 "probability": 0.91321,
+         *                 "reliable": true
          *               },
          *               "height": 454,
          *               "milliseconds": {
@@ -680,6 +695,7 @@ export interface components {
          *                 "label": "hand",
          *                 "probability": 0.99602
          *               },
+         *               "schema": 1,
          *               "sha256": "7c0f2a5f0d6c1f6f0b7a4f4c3c1f8b9b1f2a3d4e5f60718293a4b5c6d7e8f901",
          *               "warnings": [],
          *               "width": 373
@@ -862,7 +878,8 @@ export interface components {
          *         ],
          *         "fracture": {
          *           "decision": "fracture",
-         *           "probability": 0.91321
+         *           "probability": 0.91321,
+         *           "reliable": true
          *         },
          *         "height": 454,
          *         "milliseconds": {
@@ -876,6 +893,7 @@ export interface components {
          *           "label": "hand",
          *           "probability": 0.99602
          *         },
+         *         "schema": 1,
          *         "sha256": "7c0f2a5f0d6c1f6f0b7a4f4c3c1f8b9b1f2a3d4e5f60718293a4b5c6d7e8f901",
          *         "warnings": [],
          *         "width": 373
@@ -924,6 +942,22 @@ export interface components {
              */
             readonly next: string | null;
         };
+        /**
+         * ReasonDocument
+         * @description Why a reading is not reliable.
+         */
+        readonly ReasonDocument: {
+            /**
+             * Code
+             * @enum {string}
+             */
+            readonly code: "outside-scope" | "too-little-to-see" | "unlike";
+            /**
+             * Sentence
+             * @description Without a capital letter and a full stop.
+             */
+            readonly sentence: string;
+        };
         /** RegionDocument */
         readonly RegionDocument: {
             /** Label */
@@ -949,7 +983,8 @@ export interface components {
          *       ],
          *       "fracture": {
          *         "decision": "fracture",
-         *         "probability": 0.91321
+         *         "probability": 0.91321,
+         *         "reliable": true
          *       },
          *       "height": 454,
          *       "milliseconds": {
@@ -963,12 +998,19 @@ export interface components {
          *         "label": "hand",
          *         "probability": 0.99602
          *       },
+         *       "schema": 1,
          *       "sha256": "7c0f2a5f0d6c1f6f0b7a4f4c3c1f8b9b1f2a3d4e5f60718293a4b5c6d7e8f901",
          *       "warnings": [],
          *       "width": 373
          *     }
          */
         readonly ResultDocument: {
+            /**
+             * Schema
+             * @description Number of this form.
+             * @constant
+             */
+            readonly schema: 1;
             /**
              * Path
              * @description Names of files are not kept.

@@ -1,6 +1,6 @@
 /** The panel beside the radiograph: decision, facts, findings and the operating point. */
 
-import type { Finding, Findings, OperatingPoint, ReadingDocument } from "./api";
+import type { Finding, Findings, OperatingPoint, ReadingDocument, Result } from "./api";
 import { byId, html, percent } from "./dom";
 import { nameOf } from "./uploads";
 
@@ -32,14 +32,16 @@ export function drawReading(document: ReadingDocument): void {
     fracture: "Fracture",
     uncertain: "Uncertain",
     "no fracture": "No fracture",
+    "not evaluated": "Not evaluated",
     queued: "Waiting",
     running: "Being read",
     failed: "Could not be read",
     done: "Read",
   }[decision];
-  byId("decision-share").textContent = reading ? percent(reading.fracture.probability) : "";
+  const answered = reading && decision !== "not evaluated";
+  byId("decision-share").textContent = answered ? percent(reading.fracture.probability) : "";
   const gauge = byId("gauge", HTMLMeterElement);
-  gauge.hidden = !reading;
+  gauge.hidden = !answered;
   gauge.value = reading?.fracture.probability ?? 0;
   const facts: [string, string][] = [["Image", nameOf(document.id)]];
   if (reading?.region) {
@@ -55,13 +57,23 @@ export function drawReading(document: ReadingDocument): void {
   byId("facts").replaceChildren(
     ...facts.flatMap(([name, value]) => [html("dt", {}, name), html("dd", {}, value)]),
   );
-  const warnings = [...(reading?.warnings ?? []), ...(error ? [error.message] : [])];
+  const warnings = [
+    ...notEvaluated(reading),
+    ...(reading?.warnings ?? []),
+    ...(error ? [error.message] : []),
+  ];
   byId("warnings").replaceChildren(...warnings.map((text) => html("li", {}, text)));
   for (const button of byId("downloads").querySelectorAll("button")) {
     const needsImage = Boolean(button.dataset.part);
     button.hidden = button.classList.contains("dicom") && !document.is_dicom;
     button.disabled = !reading || (needsImage && !document.image_kept);
   }
+}
+
+/** Why nothing is said about bone; empty where something is. */
+function notEvaluated(reading: Result | null): string[] {
+  if (reading?.fracture.decision !== "not evaluated") return [];
+  return [`Not evaluated: ${reading.fracture.reason?.sentence ?? "no reason is known"}.`];
 }
 
 /** Where the slider stands first: what the reading lists is what is seen. */

@@ -94,7 +94,9 @@ export function put(document: ReadingDocument, atEnd = false): void {
 
 function verdict({ state, reading, error }: ReadingDocument): string {
   if (state === "failed") return error?.message ?? "could not be read";
-  return reading ? reading.fracture.decision : state;
+  if (!reading) return state;
+  const { decision, reason } = reading.fracture;
+  return decision === "not evaluated" && reason ? `${decision}: ${reason.sentence}` : decision;
 }
 
 function draw({ document, button }: Row): void {
@@ -111,7 +113,7 @@ function draw({ document, button }: Row): void {
         "span",
         { class: "decision", "data-kind": kind },
         document.state === "failed" ? "could not be read" : verdict(document),
-        ...(reading
+        ...(reading && kind !== "not evaluated"
           ? [html("span", { class: "share" }, percent(reading.fracture.probability))]
           : []),
       ),

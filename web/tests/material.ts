@@ -32,6 +32,15 @@ export function decided(
   return { ...rest, reading: { ...said, fracture } };
 }
 
+/** The same where nothing is said about bone. */
+export function notEvaluated(sentence: string): ReadingDocument {
+  const document = decided("not evaluated", 0.1);
+  if (!document.reading) throw new Error("the example has no reading");
+  const reason = { code: "unlike", sentence } as const;
+  const fracture = { ...document.reading.fracture, reliable: false, reason };
+  return { ...document, reading: { ...document.reading, fracture, findings: [] } };
+}
+
 export function finding(score: number, box: Finding["box"] = [10, 20, 30, 60]): Finding {
   return { label: "fracture", score, box };
 }

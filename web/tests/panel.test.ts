@@ -10,7 +10,7 @@ import {
   LOWEST,
   scoreAt,
 } from "../src/panel";
-import { decided, finding, found, reading } from "./material";
+import { decided, finding, found, notEvaluated, reading } from "./material";
 
 const points = found().operating_points;
 const slider = (): HTMLInputElement => byId("threshold", HTMLInputElement);
@@ -126,6 +126,14 @@ describe("a reading", () => {
     drawReading(reading(1, { is_dicom: false, reading: { ...said, region: null } }));
     expect(facts()).not.toContain("Region");
     expect(facts()).toContain("373 × 454");
+  });
+
+  it("that was not evaluated says why, and neither a probability nor that there is none", () => {
+    drawReading(notEvaluated("the picture shows a cat"));
+    expect(byId("decision-name").textContent).toBe("Not evaluated");
+    expect(byId("decision-share").textContent).toBe("");
+    expect(byId("gauge").hidden).toBe(true);
+    expect(warnings()).toEqual(["Not evaluated: the picture shows a cat."]);
   });
 
   it("lists warnings and the error", () => {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { ReadingDocument } from "../src/api";
 import { byId } from "../src/dom";
-import { decided, reading } from "./material";
+import { decided, notEvaluated, reading } from "./material";
 import { json, problem, serve, type Asked } from "./service";
 
 let worklist: typeof import("../src/worklist");
@@ -100,6 +100,11 @@ describe("a row", () => {
     const revoke = vi.spyOn(URL, "revokeObjectURL").mockReturnValue();
     image?.dispatchEvent(new Event("load"));
     expect(revoke).toHaveBeenCalledExactlyOnceWith("blob:thumbnail");
+  });
+
+  it("that was not evaluated says why in place of a probability", async () => {
+    await open(page(notEvaluated("the picture shows a cat")));
+    expect(decision()).toBe("not evaluated: the picture shows a cat");
   });
 
   it("shows what kind of file it was and whether it is gone", async () => {

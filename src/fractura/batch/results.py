@@ -26,7 +26,7 @@ from fractura.locking import locked
 COLUMNS = (
     *("path", "decision", "probability", "findings", "best_score", "x_min", "y_min", "x_max"),
     *("y_max", "region", "region_probability", "width", "height", "model", "sha256", "picture"),
-    *("warnings", "error_type", "error"),
+    *("warnings", "error_type", "error", "reliable", "reason"),
 )
 
 
@@ -199,6 +199,8 @@ def _row(data: dict[str, Any]) -> dict[str, Any]:
         "sha256": reading.sha256,
         "picture": f"pictures/{picture_name(reading.path or '')}",
         "warnings": "; ".join(reading.warnings),
+        "reliable": reading.reliable,
+        "reason": None if reading.reason is None else reading.reason.code,
     }
     if reading.findings:
         best = reading.findings[0]

@@ -21,7 +21,9 @@ from fractura.findings import Reading
 from fractura.locking import locked
 
 LINES_A_SHARD = 100_000
-KINDS = ("fracture", "uncertain", "no fracture", "failed")
+SUMMARY_SCHEMA = 1
+"""Number of the form of ``summary.json``."""
+KINDS = ("fracture", "uncertain", "no fracture", "not evaluated", "failed")
 """What a line can say."""
 
 
@@ -195,6 +197,7 @@ class Shards:
     def _write_summary(self, *, finished: bool) -> None:
         seconds = monotonic() - self._started
         summary = {
+            "schema": SUMMARY_SCHEMA,
             "finished": finished,
             "files": self.kinds.total(),
             **{kind: self.kinds[kind] for kind in KINDS},

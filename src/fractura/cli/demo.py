@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fractura.imaging.phantom import Phantom
     from fractura.reading.reader import Reader
 
-_ROW = "{:<18}  {:<34}  {:<11}  {:>11}  {}"
+_ROW = "{:<18}  {:<34}  {:<13}  {:>11}  {}"
 
 
 def demo(
@@ -47,7 +47,7 @@ def demo(
     pictures.mkdir(exist_ok=True)
     (pictures / PICTURES_MARK).touch()
     reader = Reader()
-    agreeing = 0
+    agreeing = evaluated = 0
     show(_ROW.format("PHANTOM", "TRUTH", "READING", "PROBABILITY", "FRACTURES FOUND"))
     for number in with_progress(range(count), count, "Reading"):
         kind = None if number % 2 else KINDS[number // 2 % len(KINDS)]
@@ -56,6 +56,7 @@ def demo(
         reading = _read(made, reader, phantoms / name, pictures / name)
         agrees = reading.decision == _truth(made).decision
         agreeing += agrees
+        evaluated += reading.decision != "not evaluated"
         row = _ROW.format(
             name,
             f"{made.kinds[0] if made.kinds else 'no'} fracture, {made.region}",
@@ -64,7 +65,8 @@ def demo(
             _found(made, reading),
         )
         show(row, "green" if agrees else "yellow")
-    show(f"\n{agreeing} of {count} readings agree with the truth.")
+    silent = f" {count - evaluated} were not evaluated." if evaluated < count else ""
+    show(f"\n{agreeing} of {evaluated} readings agree with the truth.{silent}")
     show(f"Radiographs: {phantoms}. Truth beside reading: {pictures}.")
     show(NOTICE)
 

@@ -222,7 +222,7 @@ def _save_picture(
 def _show_summary(kinds: Counter[str], held: int, out: Path | None) -> None:
     total = kinds.total()
     if total > 1:
-        order = ("fracture", "uncertain", "no fracture", "failed")
+        order = ("fracture", "uncertain", "no fracture", "not evaluated", "failed")
         parts = ", ".join(f"{kinds[kind]} {kind}" for kind in order if kinds[kind])
         already = f" {held} had been read before." if held else ""
         show(f"\n{total} files: {parts}.{already}")

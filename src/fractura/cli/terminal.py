@@ -14,8 +14,14 @@ Item = TypeVar("Item")
 
 NOTICE = "For research and education; not a certified medical device."
 
-_COLOURS = {"fracture": "red", "uncertain": "yellow", "no fracture": "cyan", "failed": "magenta"}
-_ROW = "{:<11}  {:>11}  {:<12}  {:<14}  {}"
+_COLOURS = {
+    "fracture": "red",
+    "uncertain": "yellow",
+    "no fracture": "cyan",
+    "not evaluated": "blue",
+    "failed": "magenta",
+}
+_ROW = "{:<13}  {:>11}  {:<12}  {:<14}  {}"
 
 
 def show(text: str, colour: str | None = None) -> None:
@@ -35,15 +41,18 @@ def show_outcome(outcome: Reading | Failure) -> None:
         show(_ROW.format("failed", "", "", "", printable(outcome.message)), _COLOURS["failed"])
         return
     findings = outcome.findings
+    nothing = "" if outcome.decision == "not evaluated" else "none"
     region = f"{outcome.region} {outcome.region_probability:.2f}" if outcome.region else ""
     row = _ROW.format(
         outcome.decision,
         f"{outcome.probability:.2f}",
-        f"{len(findings)}, best {findings[0].score:.2f}" if findings else "none",
+        f"{len(findings)}, best {findings[0].score:.2f}" if findings else nothing,
         region,
         printable(outcome.path or ""),
     )
     show(row, _COLOURS[outcome.decision])
+    if outcome.decision == "not evaluated" and outcome.reason is not None:
+        show(_ROW.format("", "", "", "", f"not evaluated: {printable(outcome.reason.sentence)}"))
     for warning in outcome.warnings:
         show(_ROW.format("", "", "", "", f"warning: {printable(warning)}"))
 

@@ -41,7 +41,8 @@ class _Piece:
 
 def caption(reading: Reading, width: int, unit: float, *, legend: bool) -> Picture:
     """Decision, probability of a fracture and region; below them, smaller, the reading's
-    warnings, what the kinds of boxes mean (``legend``) and :data:`NOTICE`.
+    warnings, what the kinds of boxes mean (``legend``) and :data:`NOTICE`. Where a reading was
+    not evaluated, the reason stands in place of the probability.
 
     Text wraps at ``width`` pixels. The strip is wider only where a single piece of text is.
     """
@@ -49,6 +50,8 @@ def caption(reading: Reading, width: int, unit: float, *, legend: bool) -> Pictu
 
     margin = px(14, unit)
     paragraphs = [_verdict(reading, unit)]
+    if reading.decision == "not evaluated" and reading.reason is not None:
+        paragraphs.append(_sentence(f"Not evaluated: {reading.reason.sentence}.", WHITE, unit))
     paragraphs += [_sentence(f"Warning: {text}.", YELLOW, unit) for text in reading.warnings]
     if legend and reading.findings:
         paragraphs.append(_sentence(LEGEND, GREY, unit))
@@ -78,10 +81,10 @@ def caption(reading: Reading, width: int, unit: float, *, legend: bool) -> Pictu
 def _verdict(reading: Reading, unit: float) -> list[_Piece]:
     size, gap = px(22, unit), px(16, unit)
     plate = DECISION_COLOURS[reading.decision]
-    pieces = [
-        _Piece(reading.decision.upper(), size, gap, BLACK, plate),
-        _Piece(f"fracture probability {reading.probability:.2f}", size, gap, WHITE),
-    ]
+    pieces = [_Piece(reading.decision.upper(), size, gap, BLACK, plate)]
+    if reading.decision != "not evaluated":
+        text = f"fracture probability {reading.probability:.2f}"
+        pieces.append(_Piece(text, size, gap, WHITE))
     return [*pieces, _Piece(reading.region, size, gap, WHITE)] if reading.region else pieces
 
 

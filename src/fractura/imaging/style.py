@@ -26,6 +26,7 @@ VERMILLION: Colour = (255, 122, 40)
 YELLOW: Colour = (240, 228, 66)
 SKY_BLUE: Colour = (86, 180, 233)
 WHITE: Colour = (255, 255, 255)
+PURPLE: Colour = (204, 121, 167)
 GREY: Colour = (170, 170, 170)
 BLACK: Colour = (0, 0, 0)
 STRIP: Colour = (24, 24, 24)
@@ -34,6 +35,7 @@ DECISION_COLOURS: Mapping[Decision, Colour] = {
     "fracture": VERMILLION,
     "uncertain": YELLOW,
     "no fracture": SKY_BLUE,
+    "not evaluated": PURPLE,
 }
 
 

@@ -60,8 +60,8 @@ class OperatingPoints:
         return "uncertain" if probability >= self.high_sensitivity.probability else "no fracture"
 
     def listed(self, decision: Decision, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-        """Findings from the high-sensitivity point on; none if the decision is no fracture."""
-        if decision == "no fracture":
+        """Findings from the high-sensitivity point on; none if no fracture was said or nothing."""
+        if decision in ("no fracture", "not evaluated"):
             return ()
         smallest = self.high_sensitivity.box_score
         return tuple(finding for finding in findings if finding.score >= smallest)

@@ -22,6 +22,7 @@ from fractura.ood.detector import WARNING, ood_detector_from
 from fractura.reading.calibration import softmax
 from fractura.reading.decode import DecodedBoxes, decode
 from fractura.reading.model import DEFAULT_MODEL, ImageOutput, Model, ModelDescription
+from fractura.reading.reliability import UNLIKE, doubtful
 
 SMALLEST_SCORE = 0.001
 """Findings below this calibrated score are never listed."""
@@ -77,7 +78,8 @@ class Reader:
         """Say what the model sees in one radiograph.
 
         A model that remembers its training radiographs warns of pictures that look unlike them
-        (:mod:`fractura.ood.detector`); the reading says all the rest nevertheless.
+        (:mod:`fractura.ood.detector`): the reading is then not ``reliable``, with the reason
+        ``unlike``, and says all the rest nevertheless.
 
         Args:
             radiograph: from :func:`fractura.load`.
@@ -104,7 +106,7 @@ class Reader:
         clock.append(perf_counter())
         fitting, network, boxes = (1000 * np.diff(clock)).tolist()
         evidence = uncalibrated.evidence if heatmap else None
-        return Reading(
+        reading = Reading(
             path=radiograph.path,
             sha256=radiograph.sha256,
             model=f"{self.description.name} {self.description.version}",
@@ -115,15 +117,16 @@ class Reader:
             findings=findings,
             region=uncalibrated.region,
             region_probability=uncalibrated.region_probability,
-            warnings=(*radiograph.warnings, *self._doubts(uncalibrated.embedding)),
+            warnings=radiograph.warnings,
             milliseconds={"preprocess": fitting, "network": network, "boxes": boxes},
             heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
+        if not self._is_unlike(uncalibrated.embedding):
+            return reading
+        return doubtful(replace(reading, warnings=(*reading.warnings, WARNING)), UNLIKE)
 
-    def _doubts(self, embedding: NDArray[np.float32] | None) -> tuple[str, ...]:
-        if self._ood is None or embedding is None or not self._ood.flags(embedding):
-            return ()
-        return (WARNING,)
+    def _is_unlike(self, embedding: NDArray[np.float32] | None) -> bool:
+        return self._ood is not None and embedding is not None and self._ood.flags(embedding)
 
     def read_file(
         self,

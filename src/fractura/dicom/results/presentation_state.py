@@ -132,8 +132,12 @@ def _summary(image: ReadImage, hd: Any) -> Any:
     height, width = float(image.radiograph.height), float(image.radiograph.width)
     line = _TEXT_HEIGHT * max(height, width)
     reading = image.reading
+    if reading.decision != "not evaluated":
+        said = f"{reading.decision}, probability {reading.probability:.2f}"
+    else:
+        said = "not evaluated" + (f": {reading.reason.sentence}" if reading.reason else "")
     return hd.pr.TextObject(
-        text_value=f"{reading.decision}, probability {reading.probability:.2f}; {NOTICE}",
+        text_value=plain(f"{said}; {NOTICE}", 1024),
         units="PIXEL",
         bounding_box=(0.0, 0.0, width, min(line, height)),
         text_justification="LEFT",

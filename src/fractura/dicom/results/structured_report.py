@@ -28,7 +28,7 @@ from fractura.dicom.results.common import (
     tracking_identifier,
     tracking_uid,
 )
-from fractura.findings import Box, Decision, Finding
+from fractura.findings import Box, Decision, Finding, Reading
 
 KIND = "SR"
 SERIES_NUMBER = 9901
@@ -38,6 +38,7 @@ DECISIONS: Mapping[Decision, Code] = {
     "fracture": Code("52101004", "SCT", "Present"),
     "uncertain": Code("82334004", "SCT", "Indeterminate"),
     "no fracture": Code("2667000", "SCT", "Absent"),
+    "not evaluated": Code("373121007", "SCT", "Not Evaluated"),
 }
 PROBABILITY = Code("122157", "DCM", "Probability")
 REGIONS: Mapping[str, Code] = {
@@ -56,7 +57,8 @@ def structured_report(image: ReadImage) -> Dataset:
     the answer to "Fracture of bone", the decision. One group a finding follows: its box as a
     closed POLYLINE from the top left corner clockwise (PS3.3 C.18.6: column and row, origin at
     the top left corner of the top left pixel), its score as Certainty of Finding (0..1) and its
-    site. Warnings stand as comments. Numbers are kept to the last bit as Floating Point Value.
+    site. Warnings stand as comments. A reading that was not evaluated has no probability, and its
+    reason is a comment. Numbers are kept to the last bit as Floating Point Value.
 
     Raises:
         FracturaError: highdicom is not installed.
@@ -84,7 +86,7 @@ def structured_report(image: ReadImage) -> Dataset:
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
-    for text in (f"Research use only, {NOTICE}.", *image.reading.warnings):
+    for text in (f"Research use only, {NOTICE}.", *_remarks(image.reading)):
         report[0].ContentSequence.append(
             sr.TextContentItem(
                 codes.DCM.Comment, plain(text, 1024), sr.RelationshipTypeValues.CONTAINS
@@ -98,6 +100,12 @@ def structured_report(image: ReadImage) -> Dataset:
         **place_in_series(image, KIND, SERIES_NUMBER),
     )
     return finish(document, image)
+
+
+def _remarks(reading: Reading) -> tuple[str, ...]:
+    if reading.decision != "not evaluated" or reading.reason is None:
+        return reading.warnings
+    return (f"Not evaluated: {reading.reason.sentence}.", *reading.warnings)
 
 
 def corners(box: Box) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -127,14 +135,15 @@ def _algorithm(image: ReadImage, sr: Any) -> Any:
 
 
 def _image_group(image: ReadImage, algorithm: Any, sr: Any) -> Any:
+    reading, measurements = image.reading, None
+    if reading.decision != "not evaluated":
+        measurements = [_number(PROBABILITY, reading.probability, sr)]
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracking(image, 0, sr),
         algorithm_id=algorithm,
         finding_sites=_sites(image, sr),
-        measurements=[_number(PROBABILITY, image.reading.probability, sr)],
-        qualitative_evaluations=[
-            sr.QualitativeEvaluation(FRACTURE, DECISIONS[image.reading.decision])
-        ],
+        measurements=measurements,
+        qualitative_evaluations=[sr.QualitativeEvaluation(FRACTURE, DECISIONS[reading.decision])],
         source_images=[sr.SourceImageForMeasurementGroup(*_reference(image))],
     )
 

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 SOURCE = "service"
 _ROUNDING = 0.01
 """Boxes in stored readings are rounded to this, in pixels."""
-_SAYS: Mapping[Decision, bool | None] = {"fracture": True, "no fracture": False, "uncertain": None}
+_SAYS: Mapping[Decision, bool | None] = {
+    "fracture": True,
+    "no fracture": False,
+    "uncertain": None,
+    "not evaluated": None,
+}
 _LABELS: Mapping[bool | None, Label] = {True: "fracture", False: "no fracture", None: "unknown"}
 
 
@@ -55,10 +60,10 @@ def corrected(reading: Reading, marks: Sequence[Mark]) -> Record:
     there is a fracture. ``missed`` says that there is a fracture, and adds the box if one was
     drawn.
 
-    An uncertain reading says nothing by itself, and neither does one all of whose boxes were
-    dropped one by one: the label is ``unknown`` unless another mark tells. Of an uncertain
-    reading, only boxes count that people agreed with. ``annotations`` is None where the label is
-    not ``no fracture`` and there is no box: nobody has said where.
+    An uncertain reading and one that was not evaluated say nothing by themselves, and neither
+    does one all of whose boxes were dropped one by one: the label is ``unknown`` unless another
+    mark tells. Of these readings, only boxes count that people agreed with. ``annotations`` is
+    None where the label is not ``no fracture`` and there is no box: nobody has said where.
     """
     marks = sorted(marks, key=lambda mark: mark.created_at)
     whole = [mark.kind for mark in marks if mark.box is None and mark.kind != "missed"]

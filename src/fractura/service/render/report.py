@@ -131,13 +131,28 @@ def _verdict(reading: Reading, points: OperatingPoints, width: float) -> list[Fl
         colWidths=[130],
     )
     words = [paragraph(f"Probability of a fracture: {percent(reading.probability)}", 11, bold=True)]
+    explained = _explained(reading, points, width)
+    if reading.decision == "not evaluated":
+        sentence = reading.reason.sentence if reading.reason else "nothing can be said about bone"
+        words = [paragraph(f"{sentence[:1].upper()}{sentence[1:]}.", 11, bold=True)]
+        explained = [
+            paragraph("This reading says neither that there is a fracture nor that there is none.")
+        ]
     if reading.region is not None and reading.region_probability is not None:
         share = percent(reading.region_probability)
         words.append(paragraph(f"Region: {reading.region} (probability {share})", 9))
-    sure, likely = points.high_sensitivity.probability, points.high_specificity.probability
     return [
         _table([[plate, words]], [142, width - 142], [("VALIGN", (0, 0), (-1, -1), "MIDDLE")]),
         Spacer(0, 4),
+        *explained,
+        Spacer(0, 8),
+    ]
+
+
+def _explained(reading: Reading, points: OperatingPoints, width: float) -> list[Flowable]:
+    """The probability on its scale, and what the limits between the decisions mean."""
+    sure, likely = points.high_sensitivity.probability, points.high_specificity.probability
+    return [
         ProbabilityScale(reading.probability, points, width),
         Spacer(0, 2),
         paragraph(
@@ -152,7 +167,6 @@ def _verdict(reading: Reading, points: OperatingPoints, width: float) -> list[Fl
             7.5,
             colour=FADED,
         ),
-        Spacer(0, 8),
     ]
 
 
@@ -205,6 +219,8 @@ def _findings(
         text = "No place is marked: no box of the model reaches an operating point."
         if reading.decision == "no fracture":
             text = "No place is marked, because the reading says no fracture."
+        elif reading.decision == "not evaluated":
+            text = "No place is marked, because the radiograph was not evaluated."
         return [Spacer(0, 8), title, paragraph(text)]
     rows = [["", "Score", "Operating point reached", "Left, top", "Width × height", "In mm"]]
     for number, finding in enumerate(reading.findings[:_FINDINGS], 1):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fractura.findings import Decision, ReasonCode
 from fractura.service.settings import ResultKind
 from fractura.service.store.queue import QueueEntry, State
 
@@ -19,12 +20,18 @@ Spacing = Annotated[list[float], Field(min_length=2, max_length=2)]
 Box = Annotated[list[float], Field(min_length=4, max_length=4)]
 _CORNERS = "x_min, y_min, x_max, y_max in pixels of the source image, origin top left."
 _READING = {
+    "schema": 1,
     "path": None,
     "sha256": "7c0f2a5f0d6c1f6f0b7a4f4c3c1f8b9b1f2a3d4e5f60718293a4b5c6d7e8f901",
     "model": "fractura-s 1",
     "width": 373,
     "height": 454,
-    "fracture": {"probability": 0.91321, "decision": "fracture"},
+    "fracture": {
+        "probability": 0.91321,
+        "decision": "fracture",
+        "reliable": True,
+        "reason": None,
+    },
     "findings": [{"label": "fracture", "score": 0.84127, "box": [120.5, 44.0, 180.25, 90.5]}],
     "region": {"label": "hand", "probability": 0.99602},
     "warnings": [],
@@ -54,9 +61,22 @@ class FindingDocument(BaseModel):
     box: Box = Field(description=_CORNERS)
 
 
+class ReasonDocument(BaseModel):
+    """Why a reading is not reliable."""
+
+    code: ReasonCode
+    sentence: str = Field(description="Without a capital letter and a full stop.")
+
+
 class FractureDocument(BaseModel):
-    probability: Share
-    decision: Literal["fracture", "no fracture", "uncertain"]
+    """Whether there is a fracture."""
+
+    probability: Share = Field(description="Calibrated.")
+    decision: Decision = Field(
+        description="Where it is not evaluated, nothing is said about bone; reason tells why."
+    )
+    reliable: bool = Field(description="False where the picture gives cause for doubt.")
+    reason: ReasonDocument | None = Field(description="Null where the reading is reliable.")
 
 
 class RegionDocument(BaseModel):
@@ -69,6 +89,7 @@ class ResultDocument(BaseModel):
 
     model_config = _example(_READING)
 
+    schema_: Literal[1] = Field(alias="schema", description="Number of this form.")
     path: None = Field(description="Names of files are not kept.")
     sha256: str
     model: str
