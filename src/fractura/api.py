@@ -116,7 +116,7 @@ def read(
         LoadError: the image is not a readable radiograph.
         ModelError: the model cannot be opened.
     """
-    from fractura.imaging.load import load, load_bytes
+    from fractura.imaging.load import load
     from fractura.imaging.radiograph import Radiograph
     from fractura.reading.reader import Reader
 
@@ -124,7 +124,7 @@ def read(
     if isinstance(image, str | Path):
         radiograph = load(image, frame=frame)
     elif isinstance(image, bytes):
-        radiograph = load_bytes(image, frame=frame)
+        return reader.read_bytes(image, frame=frame, all_findings=all_findings, heatmap=heatmap)
     else:
         radiograph = image if isinstance(image, Radiograph) else from_array(image)
     return reader.read(radiograph, all_findings=all_findings, heatmap=heatmap)

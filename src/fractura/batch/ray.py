@@ -18,13 +18,11 @@ from hashlib import file_digest, sha256
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from fractura.batch.read_files import failure
 from fractura.errors import FracturaError, ModelError
 from fractura.findings import Failure, Reading
-from fractura.imaging.load import load_bytes
 from fractura.parallel import map_in_order, processors
 from fractura.reading.model import model_path
 from fractura.reading.reader import Reader
@@ -297,14 +295,15 @@ class _Worker:
             return failure(entry.path, error)
 
     def _read_object(self, entry: BatchItem, fetch: Fetch) -> Reading | None:
-        start = perf_counter()
         data = fetch(entry.path)
         if entry.sha256 and sha256(data).hexdigest() == entry.sha256:
             return None
-        radiograph = load_bytes(data, name=entry.path, frame=self._settings.frame)
-        decoding = 1000 * (perf_counter() - start)
-        reading = self._reader.read(radiograph, all_findings=self._settings.all_findings)
-        return replace(reading, milliseconds={"decode": decoding, **reading.milliseconds})
+        return self._reader.read_bytes(
+            data,
+            name=entry.path,
+            frame=self._settings.frame,
+            all_findings=self._settings.all_findings,
+        )
 
 
 def _run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
 from typing import Annotated, Any
 
@@ -60,13 +61,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_COMMANDS = (
-    *(detect, demo, enhance, phantom, models),
-    *(recipes, train, evaluate, report, compare, calibrate, export, predict),
-    *(serve, token),
-)
-for _module in _COMMANDS:
-    app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
+COMMANDS: dict[str, Callable[..., None]] = {
+    "detect": detect.detect,
+    "demo": demo.demo,
+    "enhance": enhance.enhance,
+    "phantom": phantom.phantom,
+    "models": models.models,
+    "recipes": recipes.recipes,
+    "train": train.train,
+    "evaluate": evaluate.evaluate,
+    "report": report.report,
+    "compare": compare.compare,
+    "calibrate": calibrate.calibrate,
+    "export": export.export,
+    "predict": predict.predict,
+    "serve": serve.serve,
+    "token": token.token,
+}
+"""In the order in which ``--help`` lists them; groups follow."""
+
+for name, command in COMMANDS.items():
+    app.command(name)(command)
 app.add_typer(data.app, name="data")
 app.add_typer(dicom.app, name="dicom")
 app.add_typer(node.app, name="node")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fractura.errors import ModelError
 from fractura.findings import Box, Finding, Reading
-from fractura.imaging.load import load
+from fractura.imaging.load import load, load_bytes
 from fractura.imaging.preprocess import Placement, preprocess
 from fractura.imaging.radiograph import Radiograph
 from fractura.ood.detector import WARNING, ood_detector_from
@@ -143,6 +143,35 @@ class Reader:
         """
         return load_and_read(self, path, frame=frame, all_findings=all_findings, heatmap=heatmap)[1]
 
+    def read_bytes(
+        self,
+        data: bytes,
+        *,
+        name: str | None = None,
+        frame: int | None = None,
+        all_findings: bool = False,
+        heatmap: bool = False,
+    ) -> Reading:
+        """Read a file that is in memory; ``milliseconds`` also holds the time to decode.
+
+        Args:
+            data: of the file.
+            name: stands in messages and as the reading's path.
+            frame: which frame of a file with several, counted from 1.
+            all_findings, heatmap: as in :meth:`read`.
+
+        Raises:
+            LoadError: the bytes are not a readable radiograph.
+        """
+        start = perf_counter()
+        radiograph = load_bytes(data, name=name, frame=frame)
+        decoding = 1000 * (perf_counter() - start)
+        return _decoded(self.read(radiograph, all_findings=all_findings, heatmap=heatmap), decoding)
+
+
+def _decoded(reading: Reading, milliseconds: float) -> Reading:
+    return replace(reading, milliseconds={"decode": milliseconds, **reading.milliseconds})
+
 
 def load_and_read(
     reader: Reader,
@@ -157,7 +186,7 @@ def load_and_read(
     radiograph = load(path, frame=frame)
     decoding = 1000 * (perf_counter() - start)
     reading = reader.read(radiograph, all_findings=all_findings, heatmap=heatmap)
-    return radiograph, replace(reading, milliseconds={"decode": decoding, **reading.milliseconds})
+    return radiograph, _decoded(reading, decoding)
 
 
 def _findings(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> tuple[Finding, ...]:

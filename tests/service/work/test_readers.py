@@ -71,7 +71,7 @@ def test_what_cannot_be_read_fails_once_and_the_others_go_on(
 def test_a_fault_says_nothing_of_the_file(
     readers: Readers, store: ServiceStore, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    def fault(*_: object) -> Reading:
+    def fault(*_: object, **__: object) -> Reading:
         raise ValueError("Doe^Jane")
 
     monkeypatch.setattr(readers.reader, "read", fault, raising=True)
@@ -110,10 +110,10 @@ def test_what_was_given_back_is_read_by_another_and_answered_once(
     begun, go_on = threading.Event(), threading.Event()
 
     class Slow:
-        def read(self, *args: Any) -> Reading:
+        def read_bytes(self, *args: Any, **options: Any) -> Reading:
             begun.set()
             go_on.wait(10)
-            return replace(reader.read(*args), probability=0.0)
+            return replace(reader.read_bytes(*args, **options), probability=0.0)
 
     readers.reader = Slow()  # type: ignore[assignment]
     wanted = waiting(store, radiograph())

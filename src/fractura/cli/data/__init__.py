@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from fractura.cli.data import (
@@ -17,8 +19,20 @@ from fractura.cli.data import (
 )
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
-for _module in (sources, build, audit, split, balance, convert, prepare, deidentify, stats):
-    app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
+COMMANDS: dict[str, Callable[..., None]] = {
+    "sources": sources.sources,
+    "build": build.build,
+    "audit": audit.audit,
+    "split": split.split,
+    "balance": balance.balance,
+    "convert": convert.convert,
+    "prepare": prepare.prepare,
+    "deidentify": deidentify.deidentify,
+    "stats": stats.stats,
+}
+
+for name, command in COMMANDS.items():
+    app.command(name)(command)
 
 
 @app.callback()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from fractura.errors import LoadError
-from fractura.findings import Reading
-from fractura.imaging.load import load_bytes
 from fractura.reading.reader import Reader
 from fractura.service.prometheus import Metrics
 from fractura.service.store.errors import ImageGoneError, StoreError
@@ -88,7 +86,7 @@ class Readers:
             release(self.store, entry, self.worker)
             raise
         try:
-            reading = read_bytes(self.reader, data, entry.frame)
+            reading = self.reader.read_bytes(data, frame=entry.frame)
         except Exception as error:
             self._fail(entry, error)
             return
@@ -102,19 +100,6 @@ class Readers:
         if fail(self.store, entry, self.worker, kind, explain(error)):
             self.metrics.failures.labels(kind).inc()
             log.warning("reading %s failed: %s", entry.id, kind)
-
-
-def read_bytes(reader: Reader, data: bytes, frame: int | None) -> Reading:
-    """Read an image that is in memory; ``milliseconds`` also holds the time to decode.
-
-    Raises:
-        LoadError: it is not a readable radiograph.
-    """
-    start = perf_counter()
-    radiograph = load_bytes(data, frame=frame)
-    decoding = 1000 * (perf_counter() - start)
-    reading = reader.read(radiograph)
-    return replace(reading, milliseconds={"decode": decoding, **reading.milliseconds})
 
 
 def explain(error: Exception) -> str:
