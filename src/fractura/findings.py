@@ -35,10 +35,12 @@ class Box:
 
     @property
     def width(self) -> float:
+        """In pixels of the source image."""
         return self.x_max - self.x_min
 
     @property
     def height(self) -> float:
+        """In pixels of the source image."""
         return self.y_max - self.y_min
 
     def as_list(self) -> list[float]:
@@ -68,6 +70,7 @@ class Finding:
     box: Box
 
     def as_dict(self) -> dict[str, Any]:
+        """JSON's form: score to five decimals, corners to two."""
         return {
             "label": self.label,
             "score": round(self.score, 5),
@@ -76,6 +79,7 @@ class Finding:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Finding:
+        """The inverse of :meth:`as_dict`, up to its rounding."""
         return cls(data["label"], float(data["score"]), Box(*map(float, data["box"])))
 
 

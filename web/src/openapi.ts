@@ -518,7 +518,10 @@ export interface components {
             /** Error */
             readonly error: string | null;
         };
-        /** DeliveryList */
+        /**
+         * DeliveryList
+         * @description Deliveries that were given up.
+         */
         readonly DeliveryList: {
             /** Deliveries */
             readonly deliveries: readonly components["schemas"]["DeliveryDocument"][];
@@ -612,7 +615,10 @@ export interface components {
                 number
             ];
         };
-        /** FindingList */
+        /**
+         * FindingList
+         * @description The findings of a reading, down to the lowest score, and the operating points.
+         */
         readonly FindingList: {
             /** Findings */
             readonly findings: readonly components["schemas"]["FindingDocument"][];
@@ -642,7 +648,10 @@ export interface components {
             /** @description Null where the reading is reliable. */
             readonly reason: components["schemas"]["ReasonDocument"] | null;
         };
-        /** HealthDocument */
+        /**
+         * HealthDocument
+         * @description Whether the service can work.
+         */
         readonly HealthDocument: {
             /**
              * Status
@@ -726,7 +735,10 @@ export interface components {
             /** Items */
             readonly items: readonly components["schemas"]["JobItemDocument"][];
         };
-        /** JobItemDocument */
+        /**
+         * JobItemDocument
+         * @description One file of an upload.
+         */
         readonly JobItemDocument: {
             /**
              * Name
@@ -736,7 +748,10 @@ export interface components {
             readonly reading: components["schemas"]["ReadingDocument"] | null;
             readonly error: components["schemas"]["ErrorDocument"] | null;
         };
-        /** MarkDocument */
+        /**
+         * MarkDocument
+         * @description What a person said of a reading.
+         */
         readonly MarkDocument: {
             /**
              * Id
@@ -776,12 +791,18 @@ export interface components {
              */
             readonly created_at: string;
         };
-        /** MarkList */
+        /**
+         * MarkList
+         * @description The marks of a reading.
+         */
         readonly MarkList: {
             /** Marks */
             readonly marks: readonly components["schemas"]["MarkDocument"][];
         };
-        /** ModelDocument */
+        /**
+         * ModelDocument
+         * @description The model that reads.
+         */
         readonly ModelDocument: {
             /** Name */
             readonly name: string;
@@ -798,7 +819,10 @@ export interface components {
             /** Regions */
             readonly regions: readonly string[];
         };
-        /** ModelList */
+        /**
+         * ModelList
+         * @description The models of this service.
+         */
         readonly ModelList: {
             /** Models */
             readonly models: readonly components["schemas"]["ModelDocument"][];
@@ -839,7 +863,10 @@ export interface components {
              */
             readonly note: string;
         };
-        /** OperatingPointDocument */
+        /**
+         * OperatingPointDocument
+         * @description Thresholds on the image's probability and on a box's score.
+         */
         readonly OperatingPointDocument: {
             /** Probability */
             readonly probability: number;
@@ -932,7 +959,10 @@ export interface components {
             readonly reading: components["schemas"]["ResultDocument"] | null;
             readonly error: components["schemas"]["ErrorDocument"] | null;
         };
-        /** ReadingList */
+        /**
+         * ReadingList
+         * @description A page of readings, newest first.
+         */
         readonly ReadingList: {
             /** Readings */
             readonly readings: readonly components["schemas"]["ReadingDocument"][];
@@ -958,7 +988,10 @@ export interface components {
              */
             readonly sentence: string;
         };
-        /** RegionDocument */
+        /**
+         * RegionDocument
+         * @description The most probable region of the body.
+         */
         readonly RegionDocument: {
             /** Label */
             readonly label: string;
@@ -1035,12 +1068,18 @@ export interface components {
                 readonly [key: string]: number;
             };
         };
-        /** RetryDocument */
+        /**
+         * RetryDocument
+         * @description How many deliveries will be tried again.
+         */
         readonly RetryDocument: {
             /** Retried */
             readonly retried: number;
         };
-        /** WindowDocument */
+        /**
+         * WindowDocument
+         * @description A window of grey values: centre and width.
+         */
         readonly WindowDocument: {
             /** Center */
             readonly center: number;

@@ -42,6 +42,7 @@ def find_inputs(paths: Sequence[str]) -> list[str | Failure]:
 
 
 def expand(path: str) -> Iterator[str | Failure]:
+    """The files that one path, folder or pattern stands for; a failure where there is none."""
     if os.path.lexists(path):
         matches = [path]
     else:

@@ -81,6 +81,7 @@ class BatchOutcome:
 
     @property
     def files(self) -> int:
+        """How many files this speaks of."""
         return self.read.total() + self.held.total()
 
 

@@ -65,6 +65,7 @@ class ModelDescription:
         return self.task not in ("multi-task", "detection")
 
     def to_json(self) -> str:
+        """The text that stands in a model file's metadata."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, sort_keys=True)
 
     @classmethod

@@ -70,6 +70,7 @@ class OnnxRuntime:
         self.outputs = tuple(output.name for output in self._session.get_outputs())
 
     def run(self, names: Sequence[str], images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Outputs by name, in the order of ``names``, of inputs ``[1, 1, H, W]``."""
         return list(self._session.run(names, {INPUT: images}))
 
 
@@ -95,6 +96,7 @@ class OpenVinoRuntime:
         self.outputs = tuple(output.get_any_name() for output in self._compiled.outputs)
 
     def run(self, names: Sequence[str], images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Outputs by name, in the order of ``names``, of inputs ``[1, 1, H, W]``."""
         if not hasattr(self._requests, "own"):
             self._requests.own = self._compiled.create_infer_request()
         request = self._requests.own

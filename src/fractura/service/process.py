@@ -78,12 +78,14 @@ class Waiting:
         self._events: dict[str, list[threading.Event]] = {}
 
     def add(self, reading_id: str) -> threading.Event:
+        """One more waits."""
         event = threading.Event()
         with self._lock:
             self._events.setdefault(reading_id, []).append(event)
         return event
 
     def remove(self, reading_id: str, event: threading.Event) -> None:
+        """One waits no longer."""
         with self._lock:
             events = self._events[reading_id]
             events.remove(event)
@@ -91,6 +93,7 @@ class Waiting:
                 del self._events[reading_id]
 
     def answered(self, reading_id: str) -> None:
+        """Wake those who wait for a reading."""
         with self._lock:
             for event in self._events.get(reading_id, ()):
                 event.set()

@@ -35,6 +35,7 @@ class StoredPlace(NamedTuple):
 
     @property
     def end(self) -> int:
+        """First byte behind the picture."""
         return self.start + self.height * self.width
 
 

@@ -61,6 +61,7 @@ class Room:
             return True
 
     def give_back(self, count: int) -> None:
+        """Free what was taken."""
         with self._lock:
             self._free += count
 
@@ -75,6 +76,7 @@ class Buffer(BytesIO):
         self._taken = 0
 
     def write(self, data: Any, /) -> int:
+        """Append; what finds no room is dropped, and ``is_whole`` says so."""
         if self.is_whole:
             if self._taken + len(data) <= self._room.each and self._room.take(len(data)):
                 self._taken += len(data)
@@ -84,6 +86,7 @@ class Buffer(BytesIO):
         return len(data)
 
     def close(self) -> None:
+        """Free the room that the buffer took."""
         if not self.closed:
             self._release()
         super().close()
@@ -109,12 +112,14 @@ class Messages(DIMSEServiceProvider):
         return not self._is_serving and self.message is None and self.msg_queue.empty()
 
     def get_msg(self, block: bool = False) -> Any:
+        """The next message, as pynetdicom gives it; notes whether one is being served."""
         self._is_serving = True
         item = super().get_msg(block)
         self._is_serving = item[1] is not None
         return item
 
     def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take one part of a message; beyond the limits the association is aborted."""
         if self.message is None:
             self.message = DIMSEMessage()
             self.message.data_set = Buffer(self._room)
@@ -150,6 +155,7 @@ class Server(ThreadedAssociationServer):
     _lock = Lock()
 
     def get_request(self) -> tuple[socket, Any]:
+        """Accept a connection, with its time-outs set."""
         assert self.socket is not None
         connection, address = self.socket.accept()
         connection.settimeout(SECONDS)
@@ -160,6 +166,7 @@ class Server(ThreadedAssociationServer):
         return connection, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether there is room for one more connection."""
         return len(self.active_associations) + self._handshakes < self.most
 
     @contextmanager
@@ -174,6 +181,7 @@ class Server(ThreadedAssociationServer):
                 self._handshakes -= 1
 
     def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log the type of a fault, and nothing of its content."""
         _log.warning("no connection with %s: %s", client_address[0], type(exception()).__name__)
 
     def shutdown(self) -> None:
@@ -188,6 +196,7 @@ class Handler(RequestHandler):
     server: Server
 
     def handle(self) -> None:
+        """Serve one connection, after a TLS handshake within its time."""
         if isinstance(self.request, ssl.SSLSocket):
             with self.server.handshake():
                 self.request.settimeout(HANDSHAKE_SECONDS)

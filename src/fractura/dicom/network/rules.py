@@ -22,15 +22,24 @@ class Rule(Protocol):
     """
 
     @property
-    def read(self) -> bool: ...
+    def read(self) -> bool:
+        """Whether images that fit are read."""
+
     @property
-    def modalities(self) -> tuple[str, ...]: ...
+    def modalities(self) -> tuple[str, ...]:
+        """Modalities that fit; empty fits all."""
+
     @property
-    def body_parts(self) -> tuple[str, ...]: ...
+    def body_parts(self) -> tuple[str, ...]:
+        """Values of Body Part Examined that fit; empty fits all."""
+
     @property
-    def titles(self) -> tuple[str, ...]: ...
+    def titles(self) -> tuple[str, ...]:
+        """Calling application entity titles that fit; empty fits all."""
+
     @property
-    def to(self) -> tuple[str, ...]: ...
+    def to(self) -> tuple[str, ...]:
+        """Names of the destinations of the results."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class CountedStream(BytesIO):
         self._reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read bytes, as a file does, and refuse what reads without end."""
         self._reads += 1
         if self._reads > _MAX_READS:
             raise TooLargeError("its DICOM data has too many elements")

@@ -69,10 +69,12 @@ class Bone:
 
     @property
     def length(self) -> float:
+        """Between its ends, in millimetres."""
         return float(np.hypot(self.tail.x - self.head.x, self.tail.y - self.head.y))
 
     @property
     def reach(self) -> float:
+        """Half of the largest width, in millimetres."""
         return max(self.shaft, self.head_radius, self.tail_radius)
 
 

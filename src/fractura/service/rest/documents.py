@@ -80,6 +80,8 @@ class FractureDocument(BaseModel):
 
 
 class RegionDocument(BaseModel):
+    """The most probable region of the body."""
+
     label: str
     probability: Share
 
@@ -125,16 +127,22 @@ class ReadingDocument(BaseModel):
 
 
 class ReadingList(BaseModel):
+    """A page of readings, newest first."""
+
     readings: list[ReadingDocument]
     next: Id | None = Field(description="Give it as before to get the next older ones.")
 
 
 class FindingList(BaseModel):
+    """The findings of a reading, down to the lowest score, and the operating points."""
+
     findings: list[FindingDocument]
     operating_points: OperatingPointsDocument
 
 
 class OperatingPointDocument(BaseModel):
+    """Thresholds on the image's probability and on a box's score."""
+
     probability: Share
     box_score: Share
 
@@ -147,6 +155,8 @@ class OperatingPointsDocument(BaseModel):
 
 
 class WindowDocument(BaseModel):
+    """A window of grey values: centre and width."""
+
     center: float
     width: float
 
@@ -203,6 +213,8 @@ class NewMark(BaseModel):
 
 
 class MarkDocument(BaseModel):
+    """What a person said of a reading."""
+
     id: Id
     reading_id: Id
     kind: Literal["agree", "disagree", "missed"]
@@ -213,10 +225,14 @@ class MarkDocument(BaseModel):
 
 
 class MarkList(BaseModel):
+    """The marks of a reading."""
+
     marks: list[MarkDocument]
 
 
 class JobItemDocument(BaseModel):
+    """One file of an upload."""
+
     name: str = Field(description="The file's name, cleaned and cut; empty once images are gone.")
     reading: ReadingDocument | None
     error: ErrorDocument | None
@@ -241,6 +257,8 @@ class JobDocument(BaseModel):
 
 
 class ModelDocument(BaseModel):
+    """The model that reads."""
+
     name: str
     version: str
     task: str
@@ -250,6 +268,8 @@ class ModelDocument(BaseModel):
 
 
 class ModelList(BaseModel):
+    """The models of this service."""
+
     models: list[ModelDocument]
 
 
@@ -268,14 +288,20 @@ class DeliveryDocument(BaseModel):
 
 
 class DeliveryList(BaseModel):
+    """Deliveries that were given up."""
+
     deliveries: list[DeliveryDocument]
 
 
 class RetryDocument(BaseModel):
+    """How many deliveries will be tried again."""
+
     retried: int
 
 
 class HealthDocument(BaseModel):
+    """Whether the service can work."""
+
     status: Literal["ok"]
 
 

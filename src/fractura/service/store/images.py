@@ -65,6 +65,7 @@ class FolderImages:
     folder: Path
 
     def put(self, data: bytes) -> str:
+        """See :meth:`Images.put`."""
         sha256 = digest_of(data).hexdigest()
         path = self._path(sha256)
         try:
@@ -82,6 +83,7 @@ class FolderImages:
         return sha256
 
     def get(self, sha256: str) -> bytes:
+        """See :meth:`Images.get`."""
         try:
             data = self._path(sha256).read_bytes()
         except FileNotFoundError:
@@ -91,12 +93,15 @@ class FolderImages:
         return _checked(data, sha256)
 
     def has(self, sha256: str) -> bool:
+        """See :meth:`Images.has`."""
         return self._path(sha256).is_file()
 
     def delete(self, sha256: str) -> None:
+        """See :meth:`Images.delete`."""
         self._path(sha256).unlink(missing_ok=True)
 
     def put_before(self, moment: datetime) -> Iterator[tuple[str, datetime]]:
+        """See :meth:`Images.put_before`."""
         for path in self.folder.glob("??/*"):
             try:
                 put_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -110,6 +115,7 @@ class FolderImages:
                 path.unlink(missing_ok=True)
 
     def free_megabytes(self) -> float:
+        """See :meth:`Images.free_megabytes`."""
         return shutil.disk_usage(self.folder).free / 1e6
 
     def _path(self, sha256: str) -> Path:
@@ -124,6 +130,7 @@ class RemoteImages:
     root: str
 
     def put(self, data: bytes) -> str:
+        """See :meth:`Images.put`."""
         sha256 = digest_of(data).hexdigest()
         path = self._path(sha256)
         with self._answering():
@@ -132,6 +139,7 @@ class RemoteImages:
         return sha256
 
     def get(self, sha256: str) -> bytes:
+        """See :meth:`Images.get`."""
         try:
             with self._answering():
                 data = self.files.cat_file(self._path(sha256))
@@ -140,14 +148,17 @@ class RemoteImages:
         return _checked(data, sha256)
 
     def has(self, sha256: str) -> bool:
+        """See :meth:`Images.has`."""
         with self._answering():
             return bool(self.files.isfile(self._path(sha256)))
 
     def delete(self, sha256: str) -> None:
+        """See :meth:`Images.delete`."""
         with suppress(FileNotFoundError), self._answering():
             self.files.rm_file(self._path(sha256))
 
     def put_before(self, moment: datetime) -> Iterator[tuple[str, datetime]]:
+        """See :meth:`Images.put_before`."""
         with self._answering():
             found = self.files.find(self.root, detail=True)
         for path, details in found.items():
@@ -160,6 +171,7 @@ class RemoteImages:
                 yield name, put_at
 
     def free_megabytes(self) -> float:
+        """See :meth:`Images.free_megabytes`."""
         return float("inf")
 
     def _path(self, sha256: str) -> str:

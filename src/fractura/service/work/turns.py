@@ -24,5 +24,6 @@ class ReaderInTurns(Reader):
     def read(
         self, radiograph: Radiograph, *, all_findings: bool = False, heatmap: bool = False
     ) -> Reading:
+        """As :meth:`fractura.reading.reader.Reader.read`, one after the other."""
         with self._turns:
             return super().read(radiograph, all_findings=all_findings, heatmap=heatmap)
