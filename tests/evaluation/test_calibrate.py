@@ -31,7 +31,7 @@ from fractura.evaluation.predictions.read import read_predictions_of
 from fractura.reading.calibration import sigmoid
 from fractura.reading.model import Model
 from fractura.reading.trained_on import KEY, pack, trained_on
-from tests.evaluation.figures.simulated import cases_of, draw
+from tests.evaluation.metrics.simulated import cases_of, draw
 
 METHODS: tuple[Method, ...] = ("platt", "temperature", "isotonic")
 

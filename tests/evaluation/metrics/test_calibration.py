@@ -20,7 +20,7 @@ from fractura.evaluation.metrics.calibration import (
     log_odds,
     share_interval,
 )
-from tests.evaluation.figures.simulated import cases_of, draw, draw_clustered, values
+from tests.evaluation.metrics.simulated import cases_of, draw, draw_clustered, values
 
 PARTS = ("reliability", "resolution", "uncertainty", "within_bins", "brier")
 

@@ -17,7 +17,7 @@ from fractura.evaluation.cases import Boxes, Cases
 from fractura.evaluation.detection import OVERLAPS
 from fractura.evaluation.metrics.masks import mask_overlap, mask_pairs, masks
 from tests.evaluation.coco_reference import coco_precisions, tools
-from tests.evaluation.figures.test_boxes import make_cases
+from tests.evaluation.metrics.test_boxes import make_cases
 
 SIDE = 400
 TOLERANCE = 0.01

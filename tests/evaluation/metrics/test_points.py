@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fractura.errors import FracturaError
 from fractura.evaluation.metrics.points import ABOVE_ALL, MeasuredPoint, choose, operating_points
-from tests.evaluation.figures.simulated import cases_of, draw
+from tests.evaluation.metrics.simulated import cases_of, draw
 
 EIGHT = cases_of([1, 1, 1, 1, 0, 0, 0, 0], [0.9, 0.8, 0.6, 0.2, 0.7, 0.3, 0.2, 0.1])
 

@@ -17,7 +17,7 @@ from fractura.datasets.record import Record
 from fractura.evaluation.predictions.read import read_predictions_of
 from fractura.evaluation.predictions.run_table import run_predictions, write_predictions
 from fractura.findings import Box
-from tests.evaluation.answers.forms import (
+from tests.evaluation.predictions.forms import (
     Said,
     assert_same,
     record,

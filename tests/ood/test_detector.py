@@ -18,8 +18,7 @@ from fractura import FracturaError, Radiograph, Reader, load
 from fractura.imaging.phantom import make_phantom
 from fractura.ood.detector import WARNING, OodDetector, ood_detector_from
 from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
-
-from .networks import describe, write_constants
+from tests.reading.networks import describe, write_constants
 
 FRACTURES = ("no fracture", "fracture")
 

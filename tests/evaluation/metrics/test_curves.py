@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from fractura.evaluation.metrics.curves import POINTS, curves
-from tests.evaluation.figures.simulated import cases_of, draw
+from tests.evaluation.metrics.simulated import cases_of, draw
 
 
 def test_a_curve_worked_by_hand() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fractura.errors import FracturaError
 from fractura.evaluation.predictions.read import read_predictions_of
-from tests.evaluation.answers.forms import record
+from tests.evaluation.predictions.forms import record
 
 RECORDS = [record("a.png"), record("b.png", "no fracture"), record("c.png")]
 

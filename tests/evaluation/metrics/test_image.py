@@ -14,7 +14,7 @@ from sklearn import metrics
 from fractura.evaluation.cases import Cases
 from fractura.evaluation.interval import bootstrap_counts
 from fractura.evaluation.metrics.image import FIXED, image_figures, image_notes
-from tests.evaluation.figures.simulated import cases_of, draw, draw_clustered
+from tests.evaluation.metrics.simulated import cases_of, draw, draw_clustered
 
 RANKED = (
     "auroc",
