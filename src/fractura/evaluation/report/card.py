@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from fractura.datasets.report.page import listed
 from fractura.evaluation.report import statements
 from fractura.evaluation.report.accuracy import operating_points
+from fractura.evaluation.report.baselines import baselines
 from fractura.evaluation.report.checklists import AUTHORS
-from fractura.evaluation.report.strata import baselines, subgroup_grid, worst_subgroups
+from fractura.evaluation.report.subgroups import subgroup_grid, worst_subgroups
 from fractura.evaluation.report.subject import Subject
 from fractura.evaluation.report.table_cells import (
     TableGrid,

@@ -9,7 +9,17 @@ from typing import Any
 
 from fractura.atomic_write import make_folder, write_whole
 from fractura.datasets.report.page import render
-from fractura.evaluation.report import accuracy, boxes, strata, stress, training
+from fractura.evaluation.report import (
+    accuracy,
+    baselines,
+    boxes,
+    gallery,
+    ood,
+    stress,
+    subgroups,
+    training,
+    triage,
+)
 from fractura.evaluation.report.card import model_card
 from fractura.evaluation.report.checklists import claim_2024, stard_ai
 from fractura.evaluation.report.section import Section
@@ -28,15 +38,15 @@ SECTIONS: Mapping[str, _Build] = {
     "calibration": accuracy.calibration,
     "detection": boxes.detection,
     "masks": boxes.masks,
-    "triage": strata.triage,
-    "baselines": strata.baselines,
-    "subgroups": strata.subgroups,
+    "triage": triage.triage,
+    "baselines": baselines.baselines,
+    "subgroups": subgroups.subgroups,
     "robustness": stress.robustness,
     "metamorphic relations": stress.relations,
     "test-time augmentation": stress.augmented,
     "heatmaps": boxes.heatmaps,
-    "foreign pictures": strata.foreign,
-    "error gallery": strata.gallery,
+    "foreign pictures": ood.out_of_distribution,
+    "error gallery": gallery.gallery,
     "training": training.loss_curves,
 }
 """What a page may hold, in the order in which a statistical reviewer reads it."""

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from fractura.datasets.report.page import listed, plural
-from fractura.evaluation.report.strata import worst_subgroups
+from fractura.evaluation.report.subgroups import worst_subgroups
 from fractura.evaluation.report.subject import Subject
 from fractura.evaluation.report.table_cells import capital, in_words, number, title_of, value_of
 from fractura.version import __version__
