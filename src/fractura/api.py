@@ -313,7 +313,8 @@ def train(
     """Train a model and measure it on the validation split.
 
     Args:
-        recipe: the name of a recipe inside the package, the path of a YAML file, or a recipe.
+        recipe: the name of a recipe or pipeline inside the package, the path of a YAML file, or a
+            recipe.
         manifest: the path of a split manifest.
         out: the run folder: recipe, checkpoints, weights, plots, ``scorecard.json``.
         changes: fields of a named recipe to change, as in ``"trainer.epochs=3"``.
@@ -325,18 +326,17 @@ def train(
         ImportError: PyTorch is not installed (``pip install "fractura[train]"``).
     """
     from fractura.evaluation.evaluate import EvaluationSettings
-    from fractura.training.recipe import read_recipe
-    from fractura.training.recipes import recipe_path
-    from fractura.training.run import train as run
+    from fractura.training.pipeline import StageRun, read_stages
+    from fractura.training.run_stages import train_stages
     from fractura.training.score import score
     from fractura.training.trainer import Machine
 
-    chosen = (
-        read_recipe(recipe_path(str(recipe)), changes) if isinstance(recipe, str | Path) else recipe
-    )
-    finished = run(
-        chosen, Path(manifest), Path(out), machine=Machine(workers=workers), resume=resume
-    )
+    if isinstance(recipe, str | Path):
+        stages = read_stages(str(recipe), Path(out), changes)
+    else:
+        stages = [StageRun(recipe, Path(out))]
+    machine = Machine(workers=workers)
+    finished = train_stages(stages, Path(manifest), machine=machine, resume=resume)
     score(finished, Path(manifest), EvaluationSettings("valid", leaks="leave out"))
     return finished
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class FracturaError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -41,3 +43,45 @@ class InUseError(FracturaError):
 
 class WrongUsageError(FracturaError):
     """What was asked for leaves nothing to do, or contradicts itself."""
+
+
+class RecipeError(FracturaError):
+    """A recipe has a field that is unknown, missing or wrong."""
+
+
+class NotARunError(FracturaError):
+    """A folder is no run that training wrote."""
+
+
+class RunExistsError(FracturaError):
+    """A folder for a new run holds one already.
+
+    Attributes:
+        folder: that holds it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder} already holds a run")
+        self.folder = folder
+
+
+class OtherManifestError(FracturaError):
+    """A manifest is not the one that a run was trained on."""
+
+
+class ResumableError(FracturaError):
+    """A run ended early, and can go on from its last checkpoint."""
+
+
+class DeviceError(FracturaError):
+    """The machine has no such devices to train on.
+
+    Attributes:
+        accelerator, devices: that were asked for.
+    """
+
+    def __init__(self, accelerator: str, devices: str, reason: str) -> None:
+        super().__init__(
+            f"training on accelerator {accelerator}, devices {devices} does not work here: {reason}"
+        )
+        self.accelerator, self.devices = accelerator, devices

@@ -67,7 +67,7 @@ def test_preview(start: Any, tmp_path: Path) -> None:
         (("--set", "model.name=resnt18"), 1, "resnet18"),
         (("--set", "trainer.monitor=valid/acc"), 1, "set trainer.monitor to one of valid/loss"),
         (("--set", "trainer.precision=fp16"), 1, "trainer.precision=fp16 needs a GPU"),
-        (("--devices", "two"), 1, "--devices two does not work here"),
+        (("--devices", "two"), 1, "change --accelerator cpu or --devices two"),
         (("--accelerator", "gpu"), 1, "--accelerator gpu"),
     ],
 )

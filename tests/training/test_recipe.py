@@ -8,15 +8,28 @@ import pytest
 import yaml
 
 from fractura.errors import FracturaError
-from fractura.training.recipe import Recipe, explain, field_names, read_recipe, recipe_yaml
+from fractura.training.pipeline import read_stages
+from fractura.training.recipe import (
+    Recipe,
+    explain,
+    field_names,
+    read_recipe,
+    read_yaml,
+    recipe_yaml,
+)
 from fractura.training.recipes import recipe_path, shipped_recipes
 
 MINIMAL = "name: a\ntask: region\nmodel: {name: resnet18}\ntrainer: {epochs: 3}\n"
 
 
-@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+@pytest.mark.parametrize("name", shipped_recipes())
 def test_shipped_recipes_survive_yaml_and_json(name: str) -> None:
-    recipe = read_recipe(recipe_path(name))
+    assert read_yaml(recipe_path(name))["description"]
+    for stage in read_stages(name):
+        survives(stage.recipe)
+
+
+def survives(recipe: Recipe) -> None:
     assert recipe.description
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
     assert Recipe.model_validate(yaml.safe_load(recipe_yaml(recipe))) == recipe

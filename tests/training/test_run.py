@@ -17,7 +17,7 @@ import cv2
 import pytest
 import torch
 
-from fractura.errors import FracturaError, SaveError
+from fractura.errors import FracturaError, RunExistsError, SaveError
 from fractura.evaluation.evaluate import EvaluationSettings
 from fractura.training import module
 from fractura.training.recipe import Recipe, read_recipe, recipe_yaml
@@ -234,7 +234,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(
 
 def test_what_cannot_be_gone_on_with(manifest: Path, whole: Path, tmp_path: Path) -> None:
     other = write_noise(tmp_path / "other", 28)
-    with pytest.raises(FracturaError, match="already holds a run; go on with --resume"):
+    with pytest.raises(RunExistsError, match="already holds a run"):
         run(CLASSIFIER, manifest, whole)
     with pytest.raises(FracturaError, match="the manifest is not the one"):
         run(CLASSIFIER, other, whole, resume=True)

@@ -36,14 +36,14 @@ def test_a_run_on_top_of_another_has_seen_what_that_saw(tmp_path: Path) -> None:
     known = load_file(second.folder / "weights.safetensors")
     for name, tensor in load_file(weights).items():
         assert torch.equal(known[f"base.0.{name}"], tensor)
-        assert torch.equal(known[f"first.1.{name}"], tensor)
+        assert torch.equal(known[f"base.1.{name}"], tensor)
     elsewhere = Architecture(name="fractura", pretrained=str(tmp_path / "weights.safetensors"))
     assert trained_before(elsewhere) == trained_before(Architecture(name="fractura")) == []
 
 
 def test_two_stages_need_base_runs(tmp_path: Path) -> None:
     model = TWO_STAGE.model.model_copy(update={"base_runs": ()})
-    with pytest.raises(FracturaError, match=r"--set model.base_runs=\[runs/multi-task/weights"):
+    with pytest.raises(FracturaError, match=r"name .* of their runs in model\.base_runs"):
         run(TWO_STAGE.model_copy(update={"model": model}), write_noise(tmp_path), tmp_path / "run")
 
 

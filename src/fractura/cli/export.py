@@ -57,7 +57,7 @@ def export(
     \b
     fractura export runs/binary-fracture --out wrist.onnx
     fractura export runs/binary-fracture --out wrist.xml --format openvino
-    fractura export runs/multi-task --out half-the-size.onnx --format fp16
+    fractura export runs/fractura-s --out half-the-size.onnx --format fp16
     fractura export runs/binary-fracture --out wrist-int8.onnx --format int8
     fractura detect --model wrist.onnx wrist.png
     """

@@ -30,16 +30,17 @@ def recipes(
     fractura recipes --fields
     """
     try:
-        from fractura.training.recipe import explain, read_recipe, recipe_yaml
+        from fractura.training.pipeline import read_stages
+        from fractura.training.recipe import explain, read_yaml, recipe_yaml
         from fractura.training.recipes import recipe_path, shipped_recipes
     except ImportError as error:
         raise WrongUsageError('recipes need pydantic: pip install "fractura[train]"') from error
     if fields:
         show(explain())
     elif name is None:
-        for title, recipe in shipped_recipes().items():
-            show(f"{title:<20} {recipe.description}")
+        for title in shipped_recipes():
+            show(f"{title:<20} {read_yaml(recipe_path(title))['description']}")
     elif resolved:
-        show(recipe_yaml(read_recipe(recipe_path(name))).rstrip())
+        show("---\n".join(recipe_yaml(stage.recipe) for stage in read_stages(name)).rstrip())
     else:
         show(recipe_path(name).read_text("utf-8").rstrip())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fractura.cli.errors import sentence
 from fractura.cli.evaluate import show_split
 from fractura.cli.terminal import show
 from fractura.errors import FracturaError, WrongUsageError
@@ -59,10 +60,12 @@ def train(
         str | None, typer.Option(metavar="ADDRESS", help="Log to an MLflow tracking server.")
     ] = None,
 ) -> None:
-    """Train a model by a recipe.
+    """Train a model by a recipe, or by a pipeline of several.
 
     The run folder gets the resolved recipe, checkpoints, weights, metrics.csv, plots and a
-    scorecard on the validation split. Ctrl-C stops it; --resume goes on as if nothing had been.
+    scorecard on the validation split. fractura-s trains base networks and then their refiners, each
+    in a folder of its own; --set base-a.trainer.epochs=9 changes one of them. Ctrl-C stops it;
+    --resume goes on as if nothing had been.
 
     \b
     fractura train binary-fracture --manifest split.parquet
@@ -70,36 +73,36 @@ def train(
     fractura train detection --manifest split.parquet --set model.pretrained=weights.safetensors
     fractura train binary-fracture --manifest split.parquet --resume
     fractura train binary-fracture --manifest split.parquet --preview preview.png
+    fractura train fractura-s --manifest split.parquet
     torchrun --nproc-per-node 4 -m fractura.cli train region --manifest split.parquet --devices 4
     """
     try:
-        from fractura.training.recipe import read_recipe
-        from fractura.training.recipes import recipe_path
+        from fractura.training.pipeline import read_stages
     except ImportError as error:
         raise WrongUsageError('training needs more: pip install "fractura[train]"') from error
 
     try:
-        chosen = read_recipe(recipe_path(recipe), changes or [])
+        stages = read_stages(recipe, out, changes or [])
     except FracturaError as error:
-        raise WrongUsageError(str(error)) from error
-    folder = out or Path("runs") / chosen.name
+        raise WrongUsageError(sentence(error)) from error
+    folder = stages[-1].folder
     if preview is not None:
-        _preview(chosen, manifest, cache or folder.parent / ".cache", preview)
+        _preview(stages[0].recipe, manifest, cache or folder.parent / ".cache", preview)
         return
     from fractura.evaluation.evaluate import EvaluationSettings
     from fractura.training.callbacks.interruption import StoppedError
     from fractura.training.run import LostError
-    from fractura.training.run import train as run
+    from fractura.training.run_stages import train_stages
     from fractura.training.score import score
     from fractura.training.trainer import Machine, is_rank_zero
 
     machine = Machine(workers, accelerator, devices, nodes, cache, tensorboard, mlflow)
     try:
-        finished = run(chosen, manifest, folder, machine=machine, resume=resume, log=show)
+        finished = train_stages(stages, manifest, machine=machine, resume=resume, log=show)
     except (StoppedError, LostError) as error:
         # The first of several processes logs for all.
         if is_rank_zero():
-            typer.echo(f"fractura: {printable(str(error))}", err=True)
+            typer.echo(f"fractura: {sentence(error)}", err=True)
         raise typer.Exit(130 if isinstance(error, StoppedError) else 1) from None
     if is_rank_zero():
         settings = EvaluationSettings("valid", leaks="leave out")

@@ -14,7 +14,7 @@ import torch
 
 from fractura.datasets.record import Record
 from fractura.datasets.target import target_of
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, RunExistsError
 from fractura.training.callbacks.history import History
 from fractura.training.recipe import Recipe
 from fractura.training.run_folder import (
@@ -36,7 +36,8 @@ def read_before(out: Path, recipe: Recipe, data: TrainingData, resume: bool) -> 
     """What the folder holds already, if this run may go on in it.
 
     Raises:
-        FracturaError: it holds a run and ``resume`` is false, or a run of another manifest, task,
+        RunExistsError: it holds a run and ``resume`` is false.
+        FracturaError: it holds a run of another manifest, task,
             network, data or optimizer.
     """
     for part in (*out.glob(".*.part"), *(out / "plots").glob(".*.part")):
@@ -44,19 +45,17 @@ def read_before(out: Path, recipe: Recipe, data: TrainingData, resume: bool) -> 
     if not (out / INFO).is_file():
         return None
     if not resume:
-        raise FracturaError(
-            f"{out} already holds a run; go on with --resume or choose another --out"
-        )
+        raise RunExistsError(out)
     before = read_run(out)
     if before.info["manifest"]["hash"] != data.manifest:
         raise FracturaError(
-            f"the manifest is not the one that {out} began with; choose another --out"
+            f"the manifest is not the one that {out} began with; choose another folder"
         )
     for name in ("task", "model", "data", "optimizer.name"):
         if attrgetter(name)(before.recipe) != attrgetter(name)(recipe):
             raise FracturaError(
                 f"the recipe's {name} is not the one that {out} began with; go on by "
-                f"{out / RECIPE}, or choose another --out"
+                f"{out / RECIPE}, or choose another folder"
             )
     return before
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fractura.datasets.record import Record
-from fractura.errors import FracturaError
+from fractura.errors import ResumableError
 from fractura.training.data.batch import Batch
 from fractura.training.data.loader import EvaluationImage
 from fractura.training.optimizer import make_optimizer, make_schedule
@@ -93,12 +93,10 @@ class Training(lightning.LightningModule):
         if not all(bool(tensor.isfinite().all()) for tensor in tensors):
             raise self._diverged("the network's weights are no longer finite", "")
 
-    def _diverged(self, what: str, place: str) -> FracturaError:
-        return FracturaError(
+    def _diverged(self, what: str, place: str) -> ResumableError:
+        return ResumableError(
             f"{what} in epoch {self.current_epoch + 1}{place}; lower optimizer.head_lr and "
-            "optimizer.backbone_lr, set trainer.grad_clip_norm, or use trainer.precision=fp32, "
-            "and go on with "
-            "--resume"
+            "optimizer.backbone_lr, set trainer.grad_clip_norm, or use trainer.precision=fp32"
         )
 
     def validation_step(self, samples: list[EvaluationImage], index: int) -> None:

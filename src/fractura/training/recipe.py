@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, RecipeError
 from fractura.imaging.preprocess import PreprocessConfig
 
 Positive = Annotated[int, Field(gt=0)]
@@ -295,6 +295,18 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         FracturaError: the file is no recipe, or a field is unknown or wrong; says which.
     """
+    content = read_yaml(path)
+    for change in changes:
+        _change(content, change)
+    return parse_recipe(content, str(path))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Raises:
+        FracturaError: the file cannot be read, is no YAML, or holds no mapping.
+    """
     import yaml
 
     try:
@@ -302,10 +314,8 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FracturaError(f"{path} is not a readable YAML file: {error}") from error
     if not isinstance(content, dict):
-        raise FracturaError(f"{path} is not a recipe; fractura recipes prints examples")
-    for change in changes:
-        _change(content, change)
-    return parse_recipe(content, str(path))
+        raise FracturaError(f"{path} is not a recipe, which is a list of fields")
+    return content
 
 
 def parse_recipe(content: Mapping[str, Any], name: str) -> Recipe:
@@ -320,9 +330,7 @@ def parse_recipe(content: Mapping[str, Any], name: str) -> Recipe:
         return Recipe.model_validate(content)
     except ValidationError as error:
         problems = "; ".join(_problem(item) for item in error.errors())
-        raise FracturaError(
-            f"{name} is not a valid recipe: {problems}; fractura recipes --fields lists all fields"
-        ) from error
+        raise RecipeError(f"{name} is not a valid recipe: {problems}") from error
 
 
 def recipe_yaml(recipe: Recipe) -> str:
@@ -340,17 +348,17 @@ def _change(content: dict[str, Any], change: str) -> None:
 
     place, separator, value = change.partition("=")
     if not separator:
-        raise FracturaError(f"{change!r} changes nothing; write it as trainer.epochs=3")
+        raise RecipeError(f"{change!r} changes nothing; write it as trainer.epochs=3")
     *parents, last = place.strip().split(".")
     target: Any = content
     for parent in parents:
         target = target.setdefault(parent, {}) if isinstance(target, dict) else None
     if not isinstance(target, dict):
-        raise FracturaError(f"{place} is no field of a recipe; fractura recipes --fields lists all")
+        raise RecipeError(f"{place} is no field of a recipe")
     try:
         target[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise FracturaError(f"{change!r} is not valid YAML after the equals sign") from error
+        raise RecipeError(f"{change!r} is not valid YAML after the equals sign") from error
 
 
 def _problem(item: Any) -> str:

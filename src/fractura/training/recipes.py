@@ -1,4 +1,4 @@
-"""The recipes that ship."""
+"""The recipes and pipelines that ship."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from fractura.errors import FracturaError
-from fractura.training.recipe import Recipe, read_recipe
 
 
-def shipped_recipes() -> dict[str, Recipe]:
-    """Every recipe in the package, by the name under which it is asked for."""
-    return {path.stem: read_recipe(path) for path in _files()}
+def shipped_recipes() -> list[str]:
+    """Names of the recipes and pipelines in the package."""
+    return [path.stem for path in _files()]
 
 
 def recipe_path(name: str) -> Path:

@@ -11,7 +11,7 @@ import lightning
 import torch
 
 from fractura.atomic_write import make_folder
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, ResumableError
 from fractura.locking import locked
 from fractura.training.bookkeeping import begin_folder, changes, close_folder, read_before
 from fractura.training.callbacks.interruption import Interruption
@@ -35,7 +35,7 @@ from fractura.training.training_data import (
 from fractura.training.validation_metrics import figure_names, true_classes
 
 
-class LostError(FracturaError):
+class LostError(ResumableError):
     """Another process of the run has ended, having told why."""
 
 
@@ -124,9 +124,7 @@ def _fit(
             )
     except RuntimeError as error:
         if trainer.world_size > 1 and "onnection" in str(error):
-            raise LostError(
-                "another process of this run has ended; it says why; go on with --resume"
-            ) from error
+            raise LostError("another process of this run has ended; it says why") from error
         raise
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fractura.atomic_write import write_whole
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, NotARunError, ResumableError
 from fractura.training.recipe import Architecture, Recipe, read_recipe, recipe_yaml
 from fractura.training.tasks import task_adapter
 
@@ -51,15 +51,13 @@ def read_run(folder: Path) -> Run:
     """Read what a run is; its weights may not be there yet.
 
     Raises:
-        FracturaError: the folder is no run.
+        NotARunError: the folder is no run.
     """
     try:
         info = json.loads((folder / INFO).read_text(encoding="utf-8"))
         split = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise FracturaError(
-            f"{folder} is not a run; give a folder that fractura train wrote"
-        ) from error
+        raise NotARunError(f"{folder} is not a run") from error
     return Run(folder, read_recipe(folder / RECIPE), info, split)
 
 
@@ -80,15 +78,14 @@ def load_network(run: Run) -> nn.Module:
     """The run's best network, averaged where the recipe averages, in evaluation mode.
 
     Raises:
-        FracturaError: the run has no weights yet, or they are another network's.
+        ResumableError: the run has no weights yet.
+        FracturaError: they are another network's.
     """
     from safetensors.torch import load_file
 
     weights = run.folder / WEIGHTS
     if not weights.is_file():
-        raise FracturaError(
-            f"{run.folder} has no {WEIGHTS} yet; train it on with fractura train --resume"
-        )
+        raise ResumableError(f"{run.folder} has no {WEIGHTS} yet; it was not trained to its end")
     model = run.recipe.model.model_copy(update={"pretrained": "none"})
     recipe = run.recipe.model_copy(update={"model": model})
     network = task_adapter(recipe).build(recipe, len(run.classes))

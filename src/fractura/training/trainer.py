@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from fractura.errors import FracturaError
+from fractura.errors import DeviceError, FracturaError
 from fractura.training.callbacks.checkpoints import AtomicCheckpoints, checkpoints
 from fractura.training.callbacks.history import History
 from fractura.training.callbacks.plots import Plots
@@ -84,7 +84,8 @@ def make_trainer(
         samples: draws a sheet of readings; takes the network and a path.
 
     Raises:
-        FracturaError: the machine has no such devices, or cannot do the recipe's precision.
+        DeviceError: the machine has no such devices.
+        FracturaError: it cannot do the recipe's precision.
     """
     config = recipe.trainer
     mode = "min" if monitor.endswith("loss") else "max"
@@ -123,10 +124,7 @@ def make_trainer(
             enable_model_summary=False,
         )
     except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
-        raise FracturaError(
-            f"--accelerator {machine.accelerator} with --devices {machine.devices} does not work "
-            f"here: {error}"
-        ) from error
+        raise DeviceError(machine.accelerator, machine.devices, str(error)) from error
     if config.precision == "fp16" and isinstance(trainer.accelerator, CPUAccelerator):
         raise FracturaError("trainer.precision=fp16 needs a GPU; take bf16 or fp32")
     return trainer
@@ -180,9 +178,11 @@ def _loggers(recipe: Recipe, out: Path, machine: Machine) -> list[Any]:
             mlflow = MLFlowLogger(recipe.name, out.name, machine.mlflow)
             _ = mlflow.experiment
         except ModuleNotFoundError as error:
-            raise FracturaError("--mlflow needs MLflow: pip install mlflow-skinny") from error
+            raise FracturaError("tracking needs MLflow: pip install mlflow-skinny") from error
         except Exception as error:
             reason = str(error).split(". ")[0]
-            raise FracturaError(f"--mlflow {machine.mlflow} does not work: {reason}") from error
+            raise FracturaError(
+                f"the tracking server {machine.mlflow} does not work: {reason}"
+            ) from error
         loggers.append(mlflow)
     return loggers

@@ -11,10 +11,10 @@ from typing import Any
 
 from lightning.pytorch.callbacks import Callback
 
-from fractura.errors import FracturaError
+from fractura.errors import ResumableError
 
 
-class StoppedError(FracturaError):
+class StoppedError(ResumableError):
     """A person stopped the run."""
 
 
@@ -54,4 +54,4 @@ class Interruption(Callback):
     def _stop_if_asked(self) -> None:
         if self.asked:
             kept = "holds the last whole epoch" if self.last.is_file() else "is not there yet"
-            raise StoppedError(f"stopped; {self.last} {kept}; go on with --resume")
+            raise StoppedError(f"stopped; {self.last} {kept}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
-from fractura.errors import FracturaError, LoadError
+from fractura.errors import LoadError, OtherManifestError
 from fractura.training.data.loader import read_evaluation_image
 from fractura.training.export.measure import Example
 from fractura.training.run_folder import Run
@@ -34,10 +34,7 @@ class Validation:
         path = manifest or Path(run.info["manifest"]["path"])
         table = read_manifest(path)
         if table.content_hash != run.info["manifest"]["hash"]:
-            raise FracturaError(
-                f"{path} is not the manifest that {run.folder} was trained on; give that one with "
-                "--manifest"
-            )
+            raise OtherManifestError(f"{path} is not the manifest that {run.folder} was trained on")
         known = {record.id: record for record in table.records}
         records = [known[name] for name in run.split["valid"]]
         step = 1 if limit is None else max(1, len(records) // limit)

@@ -56,7 +56,7 @@ def build(recipe: Recipe, classes: int) -> nn.Module:
     if not model.base_runs:
         raise FracturaError(
             f"{model.name} stands on trained multi-task networks; name the weights.safetensors of "
-            "their runs, as in --set model.base_runs=[runs/multi-task/weights.safetensors]"
+            "their runs in model.base_runs"
         )
     network = TwoStageNetwork(
         model.channels, len(model.base_runs), model.mirror_tta, model.base_scales, model.crop_fill
