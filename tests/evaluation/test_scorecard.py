@@ -155,6 +155,11 @@ def test_what_is_not_evaluated_is_counted_and_every_figure_given_twice() -> None
     kept = told.of(np.array([index for index in range(30) if index not in (0, 4, 5)]))
     assert some.figures_of_evaluated == evaluate_cases(kept, samples=20).figures
     assert evaluate_cases(detected(1), samples=20).not_evaluated is None
+    declined = replace(told, decisions=np.full(30, "not evaluated"))
+    assert declined.flagged is not None
+    assert not declined.flagged.any()
+    shown = {entry["kind"] for entry in evaluate_cases(declined, samples=20).gallery or ()}
+    assert not shown & {"missed fracture", "false alarm"}
 
 
 def test_splits_of_a_run_are_joined_and_read_as_written(tmp_path: Path) -> None:

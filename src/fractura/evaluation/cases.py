@@ -87,6 +87,12 @@ class Cases:
         """The records' ids, ``[n]``."""
         return tuple(record.id for record in self.records)
 
+    @property
+    def flagged(self) -> NDArray[np.bool_] | None:
+        """Which cases the model calls a fracture or uncertain, ``[n]``; ``None`` if it decides
+        nothing. A case that is not evaluated is not flagged."""
+        return None if self.decisions is None else np.isin(self.decisions, FLAGGED)
+
     def of(self, chosen: NDArray[np.intp]) -> Cases:
         """Some of the cases, in the order of ``chosen`` (indices ``[k]``, none twice)."""
         return replace(
@@ -177,6 +183,8 @@ def pooled(cases: Cases, level: Level) -> Cases:
 
 
 NOT_EVALUATED = "not evaluated"
+FLAGGED = ("uncertain", "fracture")
+"""Decisions that ask for another look."""
 DECISIONS = (NOT_EVALUATED, "no fracture", "uncertain", "fracture")
 """From the one that says least to the gravest."""
 

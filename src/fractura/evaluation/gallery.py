@@ -91,14 +91,15 @@ def gallery(cases: Cases, folder: Path | None, *, each: int = 6) -> list[dict[st
 
 def _choose(cases: Cases, suspected: NDArray[np.intp], each: int) -> list[tuple[Kind, int]]:
     probability, positive = cases.probability, cases.positive
-    called = probability >= THRESHOLD
-    if cases.decisions is not None:
-        called = cases.decisions != "no fracture"
+    called, spared = probability >= THRESHOLD, probability < THRESHOLD
+    if cases.decisions is not None and cases.flagged is not None:
+        # A fracture in an image that was not evaluated is no fracture that was called absent.
+        called, spared = cases.flagged, np.asarray(cases.decisions == "no fracture")
     rising = np.argsort(probability, kind="stable")
     falling = np.argsort(-probability, kind="stable")
     doubtful = np.argsort(np.abs(probability - THRESHOLD), kind="stable")
     kinds: dict[Kind, Iterable[int]] = {
-        "missed fracture": rising[(positive & ~called)[rising]].tolist(),
+        "missed fracture": rising[(positive & spared)[rising]].tolist(),
         "false alarm": falling[(~positive & called)[falling]].tolist(),
         "most uncertain": doubtful.tolist(),
         "suspected label error": suspected.tolist(),

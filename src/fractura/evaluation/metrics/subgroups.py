@@ -82,9 +82,8 @@ def subgroups(cases: Cases, *, samples: int = 2000, seed: int = 0) -> dict[str, 
 
 
 def _called(cases: Cases) -> Flags:
-    if cases.decisions is not None:
-        return np.asarray(cases.decisions != "no fracture")
-    return cases.probability >= THRESHOLD
+    flagged = cases.flagged
+    return cases.probability >= THRESHOLD if flagged is None else flagged
 
 
 Values = Callable[[Record], Iterable[str]]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.errors import FracturaError, LoadError
-from fractura.evaluation.cases import Boxes, Cases
+from fractura.evaluation.cases import FLAGGED, Boxes, Cases
 from fractura.evaluation.detection import Matches, match
 from fractura.evaluation.stress.views import View, shown_truths
 from fractura.findings import Decision, Reading
@@ -42,8 +42,8 @@ class StressedReading:
 
     @property
     def flagged(self) -> bool:
-        """Whether the decision is anything but ``no fracture``."""
-        return self.decision != "no fracture"
+        """Whether the decision asks for another look; *not evaluated* does not."""
+        return self.decision in FLAGGED
 
 
 def answer(radiograph: Radiograph, view: View, read: Read) -> StressedReading:
