@@ -8,17 +8,20 @@ import pytest
 import yaml
 
 from fractura.errors import FracturaError
+from fractura.reading.model import Model
 from fractura.training.pipeline import read_stages
 from fractura.training.recipe import (
     Recipe,
     explain,
     field_names,
+    parse_recipe,
     read_recipe,
     read_yaml,
     recipe_yaml,
 )
 from fractura.training.recipes import recipe_path, shipped_recipes
 
+ROOT = Path(__file__).parents[2]
 MINIMAL = "name: a\ntask: region\nmodel: {name: resnet18}\ntrainer: {epochs: 3}\n"
 
 
@@ -92,3 +95,15 @@ def test_every_field_is_explained() -> None:
     for name in field_names():
         leaf = name.rpartition(".")[2]
         assert leaf in words, name
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "recipes/comparison").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_published_comparisons_recipes_are_recipes(path: Path) -> None:
+    assert read_recipe(path).trainer.epochs > 1
+
+
+def test_the_shipped_model_says_which_recipe_made_it() -> None:
+    recipe = Model("fractura-s", threads=1).description.provenance["recipe"]
+    assert parse_recipe(recipe, "fractura-s").model.name == "fractura-two-stage"
