@@ -325,10 +325,9 @@ def train(
         FracturaError: the recipe, the manifest or the folder does not allow it.
         ImportError: PyTorch is not installed (``pip install "fractura[train]"``).
     """
-    from fractura.evaluation.evaluate import EvaluationSettings
     from fractura.training.pipeline import StageRun, read_stages
     from fractura.training.run_stages import train_stages
-    from fractura.training.score import score
+    from fractura.training.score import score_validation
     from fractura.training.trainer import Machine
 
     if isinstance(recipe, str | Path):
@@ -337,7 +336,7 @@ def train(
         stages = [StageRun(recipe, Path(out))]
     machine = Machine(workers=workers)
     finished = train_stages(stages, Path(manifest), machine=machine, resume=resume)
-    score(finished, Path(manifest), EvaluationSettings("valid", leaks="leave out"))
+    score_validation(finished, Path(manifest))
     return finished
 
 
@@ -399,18 +398,12 @@ def export(
         FracturaError: the run cannot be read, or the file differs too much from the network.
         ImportError: PyTorch is not installed (``pip install "fractura[train]"``).
     """
-    from fractura.training.export import write_fp16, write_int8, write_onnx, write_openvino
+    from fractura.training.export import WRITERS
     from fractura.training.export.examples import Validation
     from fractura.training.finish import describe_run
     from fractura.training.run_folder import load_network, read_run
 
     trained = read_run(Path(run))
-    writers = {
-        "onnx": write_onnx,
-        "fp16": write_fp16,
-        "int8": write_int8,
-        "openvino": write_openvino,
-    }
     description = describe_run(trained)
-    written = writers[format](load_network(trained), description, Path(out), Validation(trained))
+    written = WRITERS[format](load_network(trained), description, Path(out), Validation(trained))
     return written.path

@@ -31,7 +31,6 @@ from fractura.cli import (
     train,
 )
 from fractura.cli.errors import exit_status, sentence
-from fractura.version import __version__
 
 
 class _Commands(TyperGroup):
@@ -89,6 +88,8 @@ app.add_typer(node.app, name="node")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from fractura.version import __version__
+
         typer.echo(f"fractura {__version__}")
         raise typer.Exit
 

@@ -19,7 +19,6 @@ from fractura.cli.terminal import NOTICE, show, show_boxes, show_head, show_outc
 from fractura.errors import WrongUsageError
 from fractura.findings import Failure, Reading
 from fractura.progress import with_progress
-from fractura.version import __version__
 
 if TYPE_CHECKING:
     from fractura.batch.results import Results
@@ -150,6 +149,7 @@ def _open_results(out: Path, options: _Options) -> Results:
 
     from fractura.batch.results import Results
     from fractura.reading.model import model_path
+    from fractura.version import __version__
 
     model = sha256(model_path(options.model).read_bytes()).hexdigest()
     return Results(out, json.dumps([__version__, asdict(replace(options, model=model))]))

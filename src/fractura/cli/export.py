@@ -62,7 +62,7 @@ def export(
     fractura detect --model wrist.onnx wrist.png
     """
     try:
-        from fractura.training.export import write_fp16, write_int8, write_onnx, write_openvino
+        from fractura.training.export import WRITERS
     except ImportError as error:
         raise WrongUsageError('exporting needs PyTorch: pip install "fractura[train]"') from error
     from fractura.training.export.examples import Validation
@@ -75,13 +75,8 @@ def export(
     examples = Validation(trained, manifest, radiographs)
     network = load_network(trained)
     description = describe_run(trained, manifest, version)
-    write = {
-        "onnx": write_onnx,
-        "fp16": write_fp16,
-        "int8": write_int8,
-        "openvino": write_openvino,
-    }[format]
-    _show(write(network, description, out, examples), "torch" if format == "onnx" else "onnx")
+    written = WRITERS[format](network, description, out, examples)
+    _show(written, "torch" if format == "onnx" else "onnx")
 
 
 def _show(exported: Exported, beside: str) -> None:

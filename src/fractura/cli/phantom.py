@@ -13,7 +13,6 @@ import typer
 
 from fractura.cli.terminal import show
 from fractura.progress import with_progress
-from fractura.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +58,7 @@ def phantom(
     from fractura.atomic_write import write_whole
     from fractura.imaging.phantom import make_phantom
     from fractura.imaging.save import save_png, to_16_bit
+    from fractura.version import __version__
 
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

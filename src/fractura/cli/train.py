@@ -89,11 +89,10 @@ def train(
     if preview is not None:
         _preview(stages[0].recipe, manifest, cache or folder.parent / ".cache", preview)
         return
-    from fractura.evaluation.evaluate import EvaluationSettings
     from fractura.training.callbacks.interruption import StoppedError
     from fractura.training.run import LostError
     from fractura.training.run_stages import train_stages
-    from fractura.training.score import score
+    from fractura.training.score import score_validation
     from fractura.training.trainer import Machine, is_rank_zero
 
     machine = Machine(workers, accelerator, devices, nodes, cache, tensorboard, mlflow)
@@ -105,8 +104,7 @@ def train(
             typer.echo(f"fractura: {sentence(error)}", err=True)
         raise typer.Exit(130 if isinstance(error, StoppedError) else 1) from None
     if is_rank_zero():
-        settings = EvaluationSettings("valid", leaks="leave out")
-        show_split(score(finished, manifest, settings, progress=with_progress).of("valid"))
+        show_split(score_validation(finished, manifest, with_progress).of("valid"))
         show(f"The run is in {printable(str(folder))}.")
 
 

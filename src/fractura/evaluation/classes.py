@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from fractura.datasets.target import target_of
 from fractura.errors import FracturaError, LoadError
 from fractura.evaluation.cases import cluster
 from fractura.evaluation.classification import classification_figures
-from fractura.evaluation.interval import Figure, json_figure
+from fractura.evaluation.interval import json_figures
 from fractura.evaluation.predictions.run_table import RunPredictions, run_predictions
 from fractura.evaluation.scorecard import Split, case_facts
 from fractura.imaging.load import load
@@ -96,23 +96,13 @@ def class_split(said: RunPredictions, task: str, *, samples: int = 2000) -> Spli
     found = classification_figures(
         said.ids, said.clusters, said.probabilities, said.truth, said.classes, samples=samples
     )
-    in_class = found.matrix.sum(1).tolist()
     labels = [said.classes[index] for index in said.truth]
     return Split(
         **case_facts(said.ids, said.clusters, labels, samples),
         main=_MAIN.get(task, "accuracy"),
-        figures=_values(found.figures),
-        classes={
-            name: {"n": n, **_values(figures)}
-            for n, (name, figures) in zip(in_class, found.classes.items(), strict=True)
-        },
-        confusion=found.matrix.tolist(),
-        baseline={"class": found.baseline_class, "figures": _values(found.baseline)},
+        figures=json_figures(found.figures),
+        **found.by_class(),
     )
 
 
 _MAIN = {"binary-fracture": "auroc", "abnormality": "auroc"}
-
-
-def _values(figures: Mapping[str, Figure]) -> dict[str, Any]:
-    return {name: json_figure(one) for name, one in figures.items()}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
 from fractura.evaluation import confusion
-from fractura.evaluation.interval import Estimate, Figure, bootstrap_all
+from fractura.evaluation.interval import Estimate, Figure, bootstrap_all, json_figures
 from fractura.evaluation.ranking import Ranking
 
 Floats = NDArray[np.float64]
@@ -46,6 +46,18 @@ class Classification:
     matrix: NDArray[np.int64]
     baseline: dict[str, Figure]
     baseline_class: str
+
+    def by_class(self) -> dict[str, Any]:
+        """``classes``, ``confusion`` and ``baseline`` as a scorecard holds them."""
+        in_class = self.matrix.sum(1).tolist()
+        return {
+            "classes": {
+                name: {"n": n, **json_figures(figures)}
+                for n, (name, figures) in zip(in_class, self.classes.items(), strict=True)
+            },
+            "confusion": self.matrix.tolist(),
+            "baseline": {"class": self.baseline_class, "figures": json_figures(self.baseline)},
+        }
 
 
 def called_classes(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:

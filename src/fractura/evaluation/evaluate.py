@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from fractura.evaluation.predictions.run_table import (
     run_predictions,
     write_predictions,
 )
-from fractura.evaluation.scorecard import Cost, Kind, Provenance, Scorecard, Split
+from fractura.evaluation.scorecard import Kind, Scorecard, Split
 from fractura.evaluation.scorecard_file import SCORECARD, write_scorecard
 from fractura.evaluation.sections import Chosen, evaluate_cases, own_points, stress
 from fractura.evaluation.source import cost_of, provenance_of
@@ -162,19 +162,16 @@ def evaluate_records(
             source, description, table, kept, tuning, leak, notes, settings, out, progress
         )
         kind = "detection" if split.detection else "classification"
+    provenance = provenance_of(source, description, table.content_hash)
     return Scorecard(
         task=description.task if description else "binary-fracture",
         kind=kind,
         classes=list(classes),
         splits={settings.split: split},
-        **_source(source, description, table),
+        model=provenance.model,
+        cost=cost_of(source, description),
+        provenance=provenance,
     ), said
-
-
-def _source(source: str, description: ModelDescription | None, table: Manifest) -> dict[str, Any]:
-    provenance: Provenance = provenance_of(source, description, table.content_hash)
-    cost: Cost = cost_of(source, description)
-    return {"model": provenance.model, "cost": cost, "provenance": provenance}
 
 
 def _measured(

@@ -136,3 +136,8 @@ def json_figure(figure: Figure) -> FigureValue:
         float(one) if np.isfinite(one) else None for one in (figure.value, figure.low, figure.high)
     )
     return {"value": value, "low": low, "high": high, "n": int(figure.n)}
+
+
+def json_figures(figures: Mapping[str, Figure]) -> dict[str, FigureValue]:
+    """Figures by name, for a scorecard; see :func:`json_figure`."""
+    return {name: json_figure(figure) for name, figure in figures.items()}

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from fractura.datasets.record import Record
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import NOT_EVALUATED, Cases
-from fractura.evaluation.classification import THRESHOLD, Classification
+from fractura.evaluation.classification import THRESHOLD
 from fractura.evaluation.gallery import gallery
-from fractura.evaluation.interval import FigureValue, json_figure
+from fractura.evaluation.interval import FigureValue
 from fractura.evaluation.leaks import Leak
 from fractura.evaluation.metrics.baselines import baselines
 from fractura.evaluation.metrics.boxes import detection
@@ -116,7 +116,7 @@ def evaluate_cases(
         worst_subgroups=strata["worst_subgroups"],
         subgroup_notes=strata["notes"],
         gallery=gallery(cases, out) if cases.level == "image" else None,
-        **(_classified(classes) if boxes is None else _boxed(cases, boxes, **options)),
+        **(classes.by_class() if boxes is None else _boxed(cases, boxes, **options)),
     )
 
 
@@ -255,21 +255,4 @@ def _boxed(cases: Cases, boxes: Mapping[str, Any], **options: int) -> dict[str, 
         "boxes": 0 if cases.truths is None else len(cases.truths),
         "detection": boxes,
         "masks": masks(cases, **options),
-    }
-
-
-def _classified(found: Classification) -> dict[str, Any]:
-    """What scorecards of classes hold besides: matrix, figures of each class, and baseline."""
-    return {
-        "classes": {
-            name: {"n": int(count), **{key: json_figure(one) for key, one in figures.items()}}
-            for count, (name, figures) in zip(
-                found.matrix.sum(1), found.classes.items(), strict=True
-            )
-        },
-        "confusion": found.matrix.tolist(),
-        "baseline": {
-            "class": found.baseline_class,
-            "figures": {name: json_figure(one) for name, one in found.baseline.items()},
-        },
     }

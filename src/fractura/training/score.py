@@ -66,6 +66,15 @@ def score(
     return card
 
 
+def score_validation(run: Run, manifest: Path, progress: Progress | None = None) -> Scorecard:
+    """Measure a run that has just ended on the validation split; see :func:`score`.
+
+    Cases that the weights it started from have seen are left out.
+    """
+    settings = EvaluationSettings("valid", leaks="leave out")
+    return score(run, manifest, settings, progress=progress)
+
+
 def _with_others(
     run: Run, card: Scorecard, predictions: dict[str, RunPredictions]
 ) -> tuple[Scorecard, dict[str, RunPredictions]]:

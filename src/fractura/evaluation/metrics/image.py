@@ -14,7 +14,7 @@ from fractura.evaluation.classification import (
     Classification,
     classification_figures,
 )
-from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
+from fractura.evaluation.interval import Figure, bootstrap_all, json_figures
 from fractura.evaluation.metrics.calibration import basic
 from fractura.findings import REGIONS
 
@@ -98,7 +98,7 @@ def image_figures(
         "npv": found.classes[cases.names[0]]["precision"],
         **{name: Figure(e.value, e.low, e.high, resting[name]) for name, e in estimates.items()},
     }
-    return {name: json_figure(figure) for name, figure in figures.items()}
+    return json_figures(figures)
 
 
 def image_notes(cases: Cases) -> list[str]:

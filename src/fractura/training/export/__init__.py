@@ -1,5 +1,7 @@
 """From a trained network to a file that needs no torch, checked before it is written."""
 
+from collections.abc import Callable
+
 from fractura.training.export.convert import describe, export_onnx
 from fractura.training.export.multi_task import network_from_onnx
 from fractura.training.export.write import (
@@ -10,7 +12,16 @@ from fractura.training.export.write import (
     write_openvino,
 )
 
+WRITERS: dict[str, Callable[..., Exported]] = {
+    "onnx": write_onnx,
+    "fp16": write_fp16,
+    "int8": write_int8,
+    "openvino": write_openvino,
+}
+"""Writes each format, from a network, its description, a path and validation radiographs."""
+
 __all__ = [
+    "WRITERS",
     "Exported",
     "describe",
     "export_onnx",
