@@ -17,8 +17,6 @@ ReasonCode = Literal["outside-scope", "too-little-to-see", "unlike"]
 too little; it looks unlike all that the model has learned from."""
 SCHEMA = 1
 """Number of the JSON form of readings and failures; it grows when a key changes its meaning."""
-REGIONS = ("hand", "leg", "hip", "shoulder")
-"""The body regions that the shipped model tells apart, as FracAtlas names them."""
 
 
 @dataclass(frozen=True, slots=True)

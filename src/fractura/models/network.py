@@ -8,11 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, softplus
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import mobilenet_v2
 
-from fractura.findings import REGIONS
+from fractura.models.exported import fill_from_exported, is_exported
 from fractura.models.pretrained import download, fill, fits, read_weights, unfit
+from fractura.regions import CLASSES
 
 STRIDE = 8
 EVIDENCE_STRIDE = 16
@@ -27,7 +29,9 @@ class NetworkOutput(NamedTuple):
         boxes: ``[B, H/8, W/8, 4]``, the box (x_min, y_min, x_max, y_max) in input pixels that a
             fracture centred in this cell would have.
         image: logits ``[B]`` that the image shows a fracture.
-        regions: logits ``[B, 4]`` of the body regions, in the order of ``REGIONS``.
+        regions: logits ``[B, R]`` of the body regions, in the order of
+            :data:`fractura.regions.CLASSES`.
+        growth_plates: logits ``[B]`` that growth plates are open: a child or an adolescent.
         evidence: ``[B, H/16, W/16]``, the logits that are pooled into ``image``: its
             class-activation map, which is shown as heatmap.
         embedding: ``[B, 320]``, the backbone's last features averaged over the image, by which
@@ -38,6 +42,7 @@ class NetworkOutput(NamedTuple):
     boxes: Tensor
     image: Tensor
     regions: Tensor
+    growth_plates: Tensor
     evidence: Tensor
     embedding: Tensor
 
@@ -51,8 +56,15 @@ class FractureNetwork(nn.Module):
     decide, and adds a global term. Input: ``[B, 1, H, W]`` from ``imaging.preprocess``.
     """
 
-    def __init__(self, channels: int = 64) -> None:
+    def __init__(self, channels: int = 64, *, hold_norm: bool = False) -> None:
+        """Build it untrained.
+
+        Args:
+            channels: width of the feature pyramid and the heads.
+            hold_norm: batch norm keeps its statistics in training, too.
+        """
         super().__init__()
+        self.hold_norm = hold_norm
         features = mobilenet_v2().features
         _first_convolution_to_grey(features)
         fold_batch_norm(features)
@@ -72,7 +84,8 @@ class FractureNetwork(nn.Module):
         self.dropout = nn.Dropout(0.2)
         self.frozen = False
         self.whole = nn.Linear(320, 1)
-        self.region = nn.Linear(320, len(REGIONS))
+        self.region = nn.Linear(320, len(CLASSES))
+        self.growth_plates = nn.Linear(320, 1)
         nn.init.constant_(self.score.bias, -4.0)  # type: ignore[arg-type]
         nn.init.constant_(self.sides.bias, 1.5)  # type: ignore[arg-type]
 
@@ -92,9 +105,16 @@ class FractureNetwork(nn.Module):
             boxes=_corners(softplus(self.sides(fused_8).float()) * STRIDE),
             image=self.whole(pooled).float().squeeze(1) + log_mean_exp(evidence),
             regions=self.region(pooled).float(),
+            growth_plates=self.growth_plates(pooled).float().squeeze(1),
             evidence=evidence,
             embedding=embedding,
         )
+
+    def train(self, mode: bool = True) -> FractureNetwork:
+        super().train(mode)
+        if self.hold_norm:
+            hold_statistics(self)
+        return self
 
     def freeze(self, frozen: bool) -> None:
         """Train the heads and the feature pyramid alone, or everything again."""
@@ -127,9 +147,10 @@ def load_pretrained(network: FractureNetwork, pretrained: str) -> None:
 
     Args:
         network: to fill.
-        pretrained: ``default``, what torchvision downloads, or the path of a safetensors file with
+        pretrained: ``default``, what torchvision downloads; the path of a safetensors file with
             its names, where ``classifier.*`` may be missing, or with a :class:`FractureNetwork`'s
-            of as many channels.
+            of as many channels; or an exported network, by the path of its ONNX file or a shipped
+            model's name, where ``#1`` chooses the second of its base networks.
 
     Raises:
         FracturaError: the weights cannot be had or are another network's.
@@ -138,6 +159,9 @@ def load_pretrained(network: FractureNetwork, pretrained: str) -> None:
         source = download(
             "mobilenet_v2", "download.pytorch.org", lambda: mobilenet_v2(weights="DEFAULT")
         )
+    elif is_exported(pretrained):
+        fill_from_exported(network, pretrained, f"base.{pretrained.partition('#')[2] or 0}.")
+        return
     else:
         tensors = read_weights(Path(pretrained))
         if fits(network, tensors):
@@ -157,6 +181,13 @@ def load_pretrained(network: FractureNetwork, pretrained: str) -> None:
         (network.stride_32, 14),
     ):
         target.load_state_dict(features[first : first + len(target)].state_dict())
+
+
+def hold_statistics(module: nn.Module) -> None:
+    """Put every batch norm into evaluation, so that its running statistics stay."""
+    for part in module.modules():
+        if isinstance(part, _BatchNorm):
+            part.eval()
 
 
 def fold_batch_norm(module: nn.Module) -> None:

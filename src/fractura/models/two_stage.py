@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 from torchvision.ops import roi_align
 
-from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput
+from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput, hold_statistics
 from fractura.models.pretrained import fits, read_weights, unfit
 
 PROPOSALS = 6
@@ -107,6 +107,8 @@ class TwoStageNetwork(nn.Module):
         mirror_tta: bool = True,
         base_scales: Sequence[float] = (),
         crop_fill: Sequence[float] = (0.4,),
+        *,
+        hold_norm: bool = False,
     ) -> None:
         """Build it untrained.
 
@@ -120,8 +122,10 @@ class TwoStageNetwork(nn.Module):
                 whole.
             crop_fill: what share of a crop's side the longer side of the proposed box takes, in
                 0..1, for each refiner: the smaller, the more of what is around.
+            hold_norm: batch norm of the refiners keeps its statistics in training, too.
         """
         super().__init__()
+        self.hold_norm = hold_norm
         self.base = nn.ModuleList(FractureNetwork(channels) for _ in range(members))
         self.base.requires_grad_(False)
         self.mirror_tta = mirror_tta
@@ -132,6 +136,8 @@ class TwoStageNetwork(nn.Module):
     def train(self, mode: bool = True) -> TwoStageNetwork:
         super().train(mode)
         self.base.eval()
+        if self.hold_norm:
+            hold_statistics(self.refiners)
         return self
 
     def forward(self, images: Tensor) -> NetworkOutput:
@@ -243,6 +249,7 @@ def averaged(views: Sequence[NetworkOutput]) -> NetworkOutput:
         boxes=(torch.stack([view.boxes for view in views]) * weight_shares).sum(0),
         image=torch.stack([view.image for view in views]).mean(0),
         regions=torch.stack([view.regions for view in views]).mean(0),
+        growth_plates=torch.stack([view.growth_plates for view in views]).mean(0),
     )
 
 

@@ -10,7 +10,6 @@ from fractura.datasets.storage import read_manifest
 from fractura.datasets.target import BOXES, FRACTURES
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import cluster
-from fractura.findings import REGIONS
 from fractura.reading.calibration import (
     Calibration,
     ConformalGuarantee,
@@ -19,6 +18,7 @@ from fractura.reading.calibration import (
 )
 from fractura.reading.model import ModelDescription
 from fractura.reading.trained_on import KEY, pack
+from fractura.regions import CLASSES
 from fractura.training.calibrate import (
     UNREACHABLE_SCORE,
     CalibrationError,
@@ -78,7 +78,7 @@ def describe_run(
         name=run.recipe.name,
         version=version,
         preprocess=run.recipe.data.preprocess,
-        regions=REGIONS if run.recipe.task == "multi-task" else (),
+        regions=CLASSES if run.recipe.task == "multi-task" else (),
         calibration=calibration,
         operating_points=points,
         provenance=provenance(run) | uncalibrated,

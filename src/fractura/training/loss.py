@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 from torchvision.ops import generalized_box_iou_loss
 
 from fractura.models.network import STRIDE, NetworkOutput
 
 KERNEL_SHARE = 0.54
 """Share of a box that its Gaussian kernel spans (TTFNet's alpha)."""
+REGION_WEIGHT, GROWTH_WEIGHT = 0.3, 0.3
 
 
 class Targets(NamedTuple):
@@ -20,15 +21,20 @@ class Targets(NamedTuple):
 
     Attributes:
         boxes: one ``[n, 4]`` tensor an image, in input pixels.
-        fractured: float ``[B]``, 0 or 1.
-        regions: float ``[B, 4]``, shares that sum to 1, or to 0 where unknown.
+        fractured: float ``[B]``, 0 or 1, nan where unknown: such images do not train the image's
+            logit.
+        regions: bool ``[B, R]``, which regions may be in view; none where unknown.
+        growth_plates: float ``[B]``, 1 open, 0 closed, nan unknown.
         weight: float ``[B]``, of each image's part in the loss.
+        located: bool ``[B]``: the others do not train where fractures are.
     """
 
     boxes: list[Tensor]
     fractured: Tensor
     regions: Tensor
+    growth_plates: Tensor
     weight: Tensor
+    located: Tensor
 
 
 def multi_task_loss(output: NetworkOutput, targets: Targets) -> dict[str, Tensor]:
@@ -41,20 +47,41 @@ def multi_task_loss(output: NetworkOutput, targets: Targets) -> dict[str, Tensor
     heat, weight, boxes = zip(
         *(dense_targets(item, rows, columns) for item in targets.boxes), strict=True
     )
-    heat_map, weights = torch.stack(heat), torch.stack(weight) * targets.weight[:, None, None]
+    local = targets.weight * targets.located
+    heat_map, weights = torch.stack(heat), torch.stack(weight) * local[:, None, None]
     count = max(1, sum(len(item) for item in targets.boxes))
     chosen = weights > 0
     iou_loss = generalized_box_iou_loss(output.boxes[chosen], torch.stack(boxes)[chosen])
-    known = targets.regions.sum(1) > 0
+    known = targets.regions.any(1)
     terms = {
-        "heat": (focal(output.scores, heat_map) * targets.weight).sum() / count,
+        "heat": (focal(output.scores, heat_map) * local).sum() / count,
         "boxes": 5 * (iou_loss * weights[chosen]).sum() / weights.sum().clamp(min=1e-4),
-        "image": binary_cross_entropy_with_logits(output.image, targets.fractured, targets.weight),
     }
+    told = ~targets.fractured.isnan()
+    if told.any():
+        terms["image"] = binary_cross_entropy_with_logits(
+            output.image[told], targets.fractured[told], targets.weight[told]
+        )
     if known.any():
-        losses = cross_entropy(output.regions[known], targets.regions[known], reduction="none")
-        terms["region"] = 0.2 * (losses * targets.weight[known]).mean()
+        losses = any_of(output.regions[known], targets.regions[known])
+        terms["region"] = REGION_WEIGHT * (losses * targets.weight[known]).mean()
+    seen = ~targets.growth_plates.isnan()
+    if seen.any():
+        terms["growth_plates"] = GROWTH_WEIGHT * binary_cross_entropy_with_logits(
+            output.growth_plates[seen], targets.growth_plates[seen], targets.weight[seen]
+        )
     return terms
+
+
+def any_of(logits: Tensor, possible: Tensor) -> Tensor:
+    """Cross-entropy ``[B]`` against a set: minus the logarithm of the probability of all its
+    classes together.
+
+    Args:
+        logits: ``[B, R]``.
+        possible: bool ``[B, R]``, at least one class of each.
+    """
+    return -logits.log_softmax(1).masked_fill(~possible, -torch.inf).logsumexp(1)
 
 
 def focal(logits: Tensor, heat_map: Tensor) -> Tensor:

@@ -37,7 +37,11 @@ class Architecture(RecipeSection):
             timm model, torchvision's detectors, ``fractura`` (the multi-task network), or
             ``fractura-two-stage`` (a second look on top of it).
         pretrained: ``default`` takes what the library downloads, ``none`` starts from nothing, a
-            path is a safetensors file.
+            path is a safetensors file. The multi-task networks also go on from an exported model,
+            by its ONNX file's path or a shipped model's name; ``fractura-s#1`` is its second base
+            network.
+        hold_norm: batch norm of the multi-task networks keeps its statistics, as it must where
+            they go on from an exported model.
         dropout: before the last layer of a classifier.
         channels: width of the multi-task network's feature pyramid and heads.
         freeze_stem: the multi-task network's layers up to stride 4 never train.
@@ -55,6 +59,7 @@ class Architecture(RecipeSection):
     dropout: Fraction = 0.3
     channels: Positive = 64
     freeze_stem: bool = True
+    hold_norm: bool = False
     base_runs: tuple[str, ...] = ()
     mirror_tta: bool = True
     base_scales: tuple[Share, ...] = ()
@@ -86,7 +91,8 @@ class Data(RecipeSection):
             all that the training records have, by name.
         fractured_only: leave out everything without a fracture.
         sampling: ``natural`` shows every record as often as its ``copies`` say; ``balanced`` draws
-            each class equally often, with replacement (oversampling).
+            each class equally often, with replacement (oversampling); ``balanced-sources`` draws
+            data sets by the square root of their sizes, and in each every class equally often.
         normals_per_fracture: normals drawn anew in every epoch for each fractured record; ``null``
             shows all. For tasks that tell fractures.
         phantoms: synthetic radiographs mixed into every epoch. For tasks that tell fractures.
@@ -98,7 +104,7 @@ class Data(RecipeSection):
     fold: int | None = None
     classes: tuple[str, ...] = ()
     fractured_only: bool = False
-    sampling: Literal["natural", "balanced"] = "natural"
+    sampling: Literal["natural", "balanced", "balanced-sources"] = "natural"
     normals_per_fracture: Rate | None = None
     phantoms: Count = 0
 
@@ -126,7 +132,12 @@ class Augmentation(RecipeSection):
         clahe, blur, noise, jpeg, invert, random_erasing: of contrast-limited adaptive histogram
             equalisation, Gaussian blur, Gaussian noise, JPEG compression, inversion, and one
             rectangle painted over (coarse dropout).
-        paste: of a fracture of another radiograph pasted in, for detection and multi-task.
+        unsharp, downsample, burned_in: of edge enhancement, low resolution, and words in the image.
+        crop: of a part enlarged up to ``crop_zoom`` times; little of an image whose fractures are
+            not marked.
+        margin: of margins of one grey value around the image.
+        paste: of a part of another radiograph pasted in without a seam, for detection and
+            multi-task: a fracture, or as often mere bone, so that the pasting tells nothing.
         mosaic: of four radiographs in one frame, for detection and multi-task.
     """
 
@@ -144,6 +155,12 @@ class Augmentation(RecipeSection):
     jpeg: Fraction = 0
     invert: Fraction = 0
     random_erasing: Fraction = 0
+    unsharp: Fraction = 0
+    downsample: Fraction = 0
+    burned_in: Fraction = 0
+    crop: Fraction = 0
+    crop_zoom: Annotated[float, Field(ge=1)] = 3.0
+    margin: Fraction = 0
     paste: Fraction = 0
     mosaic: Fraction = 0
 

@@ -11,16 +11,22 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from fractura.datasets.label import GROWTH_PLATES
 from fractura.datasets.manifest import ManifestError
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
 from fractura.datasets.target import ABNORMAL, FRACTURE, FRACTURES, NO_FRACTURE, NORMAL, target_of
 from fractura.datasets.training_splits import choose_splits
 from fractura.errors import FracturaError
+from fractura.regions import is_outside
 from fractura.training.data.batch import Label
 from fractura.training.data.store import ImageStore, open_store
 from fractura.training.recipe import Recipe
 from fractura.training.validation_metrics import true_classes
+
+OPEN_BELOW, CLOSED_FROM = 14.0, 20.0
+"""Ages in years below which growth plates are open, and from which they are closed."""
+_GROWTH_PLATES = {"open": 1.0, "closed": 0.0}
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ def select(recipe: Recipe, manifest: Path) -> TrainingData:
     table = read_manifest(manifest)
     splits = choose_splits(table.records, recipe.data.fold)
     notes = []
+    outside = [record for record in splits.train if _teaches_outside(record, recipe)]
     chosen: dict[str, list[Record]] = {}
     for name in ("train", "fold", "valid"):
         records, note = usable(getattr(splits, name), recipe)
@@ -59,6 +66,7 @@ def select(recipe: Recipe, manifest: Path) -> TrainingData:
             notes.append(f"{name}: {note}")
     classes = class_names(chosen["train"], recipe)
     kept = {name: tuple(of_classes(part, recipe, classes)) for name, part in chosen.items()}
+    kept["train"] += tuple(outside)
     if not kept["valid"]:
         raise FracturaError(f"{manifest} has no radiograph of the recipe's classes to validate on")
     sets = {name: kept[name] for name in ("valid", "fold") if kept[name]}
@@ -73,11 +81,26 @@ def labels_of(records: Sequence[Record], recipe: Recipe, classes: Sequence[str])
             target=int(target),
             fractured=float("nan") if record.fractured is None else float(record.fractured),
             regions=record.regions,
+            growth_plates=growth_plates(record),
             weight=record.weight,
             copies=record.copies,
+            source=record.source,
         )
         for record, target in zip(records, targets, strict=True)
     ]
+
+
+def growth_plates(record: Record) -> float:
+    """1 where a record's growth plates are open, 0 where closed, nan where that is unknown.
+
+    What the manifest says of them in ``extra`` counts; else the age, if it leaves no doubt.
+    """
+    told = record.extra.get(GROWTH_PLATES)
+    if told in _GROWTH_PLATES:
+        return _GROWTH_PLATES[told]
+    if record.age is None:
+        return float("nan")
+    return 1.0 if record.age < OPEN_BELOW else 0.0 if record.age >= CLOSED_FROM else float("nan")
 
 
 def class_weights(records: Sequence[Record], recipe: Recipe, classes: Sequence[str]) -> Tensor:
@@ -109,7 +132,12 @@ def usable(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], str
         ManifestError: the question is whether there is a fracture, and a label does not tell
             (``abnormal`` is never taken for one).
     """
-    wanted = [record for record in records if record.fractured or not recipe.data.fractured_only]
+    wanted = [
+        record
+        for record in records
+        if (record.fractured or not recipe.data.fractured_only)
+        and not _teaches_outside(record, recipe)
+    ]
     told = [record for record in wanted if target_of(record, recipe.task) is not None]
     silent = [record for record in wanted if target_of(record, recipe.task) is None]
     if silent and recipe.task in (*FRACTURES, "abnormality"):
@@ -120,8 +148,22 @@ def usable(records: Sequence[Record], recipe: Recipe) -> tuple[list[Record], str
             f"{' or '.join(labels)}, which does not tell whether there {question} (the first is "
             f"{silent[0].id}); leave them out of the splits"
         )
+    unmarked = [record for record in told if record.fractured and not record.fractures]
+    if unmarked and recipe.task == "detection":
+        told = [record for record in told if not record.fractured or record.fractures]
+        return told, f"{len(unmarked):,} fractured radiographs without a box are left out"
+    if unmarked and recipe.task == "multi-task":
+        return told, (
+            f"{len(unmarked):,} fractured radiographs without a box teach that there is a "
+            "fracture, not where"
+        )
     left = f"{len(silent):,} radiographs name no or several classes and are left out"
     return told, left if silent else ""
+
+
+def _teaches_outside(record: Record, recipe: Recipe) -> bool:
+    """Whether it shows multi-task networks what is no limb, and says nothing of fractures."""
+    return recipe.task == "multi-task" and record.fractured is None and is_outside(record.regions)
 
 
 def class_names(train: Sequence[Record], recipe: Recipe) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ from fractura.reading.calibration import softmax
 from fractura.training.recipe import Task
 from fractura.training.tasks.adapter import NO_BOXES, NO_LOGITS, UncalibratedPrediction
 
+UNKNOWN = -1
+
 
 def probabilities(predictions: Sequence[UncalibratedPrediction]) -> NDArray[np.float64]:
     """Softmax of the logits, ``[n, C]``."""
@@ -29,8 +31,9 @@ def probabilities(predictions: Sequence[UncalibratedPrediction]) -> NDArray[np.f
 def true_classes(
     records: Sequence[Record], task: Task, classes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Index of each record's class, ``[n]``."""
-    return np.array([list(classes).index(str(target_of(record, task))) for record in records])
+    """Index of each record's class, ``[n]``; :data:`UNKNOWN` where it tells none."""
+    places = {name: index for index, name in enumerate(classes)}
+    return np.array([places.get(str(target_of(record, task)), UNKNOWN) for record in records])
 
 
 def box_matches(
@@ -85,8 +88,16 @@ def figures(
         values["auroc"] = float(roc_auc_score(truth, score))
         values["average_precision"] = float(average_precision_score(truth, score))
     if task in BOXES:
-        matches = box_matches(predictions)
-        fractured = [item for item, one in zip(matches, truth, strict=True) if one]
+        # Where a fracture is not marked, no box can be called wrong.
+        matches = [
+            item
+            for item, record in zip(box_matches(predictions), records, strict=True)
+            if record.fractures or not record.fractured
+        ]
+        marked = [
+            bool(record.fractures) for record in records if record.fractures or not record.fractured
+        ]
+        fractured = [item for item, one in zip(matches, marked, strict=True) if one]
         if any(item.truths for item in matches):
             values["ap50"] = pooled_average_precision(matches)
             values["ap50_fractured"] = pooled_average_precision(fractured)

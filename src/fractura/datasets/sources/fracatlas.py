@@ -13,15 +13,16 @@ from fractura.datasets.record import FRACTURE, Annotation, Dropped, Record, Spli
 from fractura.datasets.sources.folder import read_folder
 from fractura.datasets.sources.source import Options, Source, SourceError
 from fractura.datasets.sources.tables import read_table
-from fractura.findings import REGIONS, Box
+from fractura.findings import Box
 
 FIRST_TEST_NUMBER = 3295
 FIRST_VALID_NUMBER = 3733
 TABLE = "dataset.csv"
 COCO = "Annotations/COCO JSON/COCO_fracture_masks.json"
 _FOLDERS = {"1": "Fractured", "0": "Non_fractured"}
+_REGIONS = ("hand", "leg", "hip", "shoulder")
 _VIEWS = ("frontal", "lateral", "oblique")
-_COLUMNS = ("image_id", *REGIONS, *_VIEWS, "hardware", "multiscan", "fractured", "fracture_count")
+_COLUMNS = ("image_id", *_REGIONS, *_VIEWS, "hardware", "multiscan", "fractured", "fracture_count")
 
 
 def official_split(number: int) -> Split:
@@ -95,7 +96,7 @@ def _record(
         path=path,
         source=options.name,
         label="fracture" if fractured else "no fracture",
-        regions=tuple(region for region in REGIONS if cells[region] == "1"),
+        regions=tuple(region for region in _REGIONS if cells[region] == "1"),
         views=tuple(view for view in _VIEWS if cells[view] == "1"),
         annotations=marks,
         hardware=cells["hardware"] == "1",

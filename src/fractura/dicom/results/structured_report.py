@@ -43,9 +43,20 @@ DECISIONS: Mapping[Decision, Code] = {
 PROBABILITY = Code("122157", "DCM", "Probability")
 REGIONS: Mapping[str, Code] = {
     "hand": Code("85562004", "SCT", "Hand"),
-    "leg": Code("61685007", "SCT", "Lower limb"),
-    "hip": Code("29836001", "SCT", "Hip"),
+    "finger": Code("7569003", "SCT", "Finger"),
+    "wrist": Code("74670003", "SCT", "Wrist joint"),
+    "forearm": Code("14975008", "SCT", "Forearm"),
+    "elbow": Code("16953009", "SCT", "Elbow joint"),
+    "upper arm": Code("40983000", "SCT", "Upper arm"),
     "shoulder": Code("16982005", "SCT", "Shoulder"),
+    "clavicle": Code("51299004", "SCT", "Clavicle"),
+    "hip": Code("24136001", "SCT", "Hip joint"),
+    "pelvis": Code("12921003", "SCT", "Pelvis"),
+    "thigh": Code("68367000", "SCT", "Thigh"),
+    "knee": Code("72696002", "SCT", "Knee"),
+    "lower leg": Code("30021000", "SCT", "Lower leg"),
+    "ankle": Code("70258002", "SCT", "Ankle joint"),
+    "foot": Code("56459004", "SCT", "Foot"),
 }
 """SNOMED CT codes of the regions that the shipped model names; others are left out."""
 

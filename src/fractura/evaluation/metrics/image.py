@@ -16,7 +16,7 @@ from fractura.evaluation.classification import (
 )
 from fractura.evaluation.interval import Figure, bootstrap_all, json_figures
 from fractura.evaluation.metrics.calibration import basic
-from fractura.findings import REGIONS
+from fractura.regions import REGIONS
 
 Floats = NDArray[np.float64]
 

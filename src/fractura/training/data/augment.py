@@ -1,6 +1,6 @@
 """Random variants of training images, in the order in which a radiograph comes to a network.
 
-Grey values change on the 8-bit image, as if in its file. Then come the steps of
+Framing and grey values change on the 8-bit image, as if in its file. Then come the steps of
 :func:`fractura.imaging.preprocess.preprocess`: percentile stretch and padding. Geometry is last, so
 padding
 moves with the image and is zero, as in inference. With everything switched off, the result is
@@ -18,6 +18,7 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as transforms
 
 from fractura.imaging.preprocess import PreprocessConfig, standardize
+from fractura.training.data.framing import reframe
 from fractura.training.data.geometry import Scene, boxes, key_points, move, orient, place, scene
 from fractura.training.data.photometric import photometric
 from fractura.training.data.segments import Image, Outline
@@ -31,6 +32,8 @@ def augment(
     config: PreprocessConfig,
     settings: Augmentation,
     seed: int,
+    *,
+    whole: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Draw one random variant.
 
@@ -41,12 +44,13 @@ def augment(
         fit: percentiles, mean and standard deviation.
         settings: ranges and probabilities.
         seed: 0 or more; everything random follows from it.
+        whole: see :func:`fractura.training.data.framing.reframe`.
 
     Returns:
         float32 ``[1, H, W]``, and the boxes float32 ``[m, 4]`` of the fractures that stay visible.
     """
     random = np.random.default_rng(seed)
-    item = _prepared(image, outlines, frame, config, settings, random)
+    item = _prepared(image, outlines, frame, config, settings, random, whole)
     item = move(place(item, frame), item.size, frame, settings, random)
     return item.image.as_subclass(Tensor), boxes(item)
 
@@ -74,7 +78,7 @@ def mosaic(
     ]
     parts = []
     for image, marks, (top, left, height, width) in zip(images, outlines, quarters, strict=True):
-        item = _prepared(image, marks, frame, config, settings, random)
+        item = _prepared(image, marks, frame, config, settings, random, False)
         parts.append(place(_shrunk(item, (height, width)), frame, top, left))
     whole = Scene(
         image=tv_tensors.Image(torch.stack([part.image for part in parts]).sum(0)),
@@ -92,10 +96,12 @@ def _prepared(
     config: PreprocessConfig,
     settings: Augmentation,
     random: np.random.Generator,
+    whole: bool,
 ) -> Scene:
-    changed = photometric(image, settings, random)
+    framed, marks = reframe(image, outlines, settings, random, whole=whole)
+    changed = photometric(framed, settings, random)
     pixels = standardize(changed.astype(np.float32) / np.float32(255), config)
-    return orient(scene(pixels, outlines), frame, settings, random)
+    return orient(scene(pixels, marks), frame, settings, random)
 
 
 def _shrunk(item: Scene, frame: tuple[int, int]) -> Scene:

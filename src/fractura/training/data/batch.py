@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fractura.findings import REGIONS
+from fractura.regions import CLASSES, possible_classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +20,20 @@ class Label:
     Attributes:
         target: index of its class, -1 where unknown.
         fractured: 1 or 0, nan where unknown.
-        regions: those of :data:`fractura.findings.REGIONS` in view; others are ignored.
+        regions: in view, as the manifest names them.
+        growth_plates: 1 where they are open, 0 where closed, nan where unknown.
         weight: of its loss.
         copies: how often an epoch shows it.
+        source: the data set that it comes from.
     """
 
     target: int = -1
     fractured: float = math.nan
     regions: tuple[str, ...] = ()
+    growth_plates: float = math.nan
     weight: float = 1.0
     copies: int = 1
+    source: str = ""
 
 
 class TrainingItem(NamedTuple):
@@ -40,7 +44,9 @@ class TrainingItem(NamedTuple):
     fractured: float
     target: int
     regions: Tensor
+    growth_plates: float
     weight: float
+    located: bool
 
 
 class Batch(NamedTuple):
@@ -53,8 +59,11 @@ class Batch(NamedTuple):
             pixels of the images.
         fractured: float32 ``[B]``: 1, 0, or nan where unknown.
         target: int64 ``[B]``: index of the class, -1 where unknown.
-        regions: float32 ``[B, 4]``: shares of the regions in view, zeros where unknown.
+        regions: bool ``[B, R]``: which of :data:`fractura.regions.CLASSES` may be in view; none
+            where that is unknown.
+        growth_plates: float32 ``[B]``: 1 open, 0 closed, nan unknown.
         weight: float32 ``[B]``: of each image's loss.
+        located: bool ``[B]``: whether every fracture in the image is marked, or there is none.
     """
 
     images: Tensor
@@ -62,13 +71,15 @@ class Batch(NamedTuple):
     fractured: Tensor
     target: Tensor
     regions: Tensor
+    growth_plates: Tensor
     weight: Tensor
+    located: Tensor
 
 
-def region_shares(regions: Sequence[str]) -> Tensor:
-    """One share ``[4]`` for each region in view, summing to 1; zeros where unknown."""
-    shares = torch.tensor([float(region in regions) for region in REGIONS])
-    return shares / shares.sum().clamp(min=1)
+def possible_regions(regions: Sequence[str]) -> Tensor:
+    """Which classes ``[R]`` may be in view, by the manifest's words; none where unknown."""
+    possible = possible_classes(regions)
+    return torch.tensor([name in possible for name in CLASSES])
 
 
 def collate(items: Sequence[TrainingItem]) -> Batch:
@@ -79,5 +90,7 @@ def collate(items: Sequence[TrainingItem]) -> Batch:
         fractured=torch.tensor([item.fractured for item in items], dtype=torch.float32),
         target=torch.tensor([item.target for item in items]),
         regions=torch.stack([item.regions for item in items]),
+        growth_plates=torch.tensor([item.growth_plates for item in items], dtype=torch.float32),
         weight=torch.tensor([item.weight for item in items], dtype=torch.float32),
+        located=torch.tensor([item.located for item in items]),
     )

@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from fractura.datasets.target import BOXES, FRACTURES
 from fractura.training.data.augment import augment, mosaic
-from fractura.training.data.batch import Label, TrainingItem, region_shares
-from fractura.training.data.paste import paste
+from fractura.training.data.batch import Label, TrainingItem, possible_regions
+from fractura.training.data.paste import paste, somewhere
 from fractura.training.data.plan import Plan, SampleDraw
 from fractura.training.data.segments import Image, Outline
 from fractura.training.data.store import ImageStore
@@ -28,11 +28,9 @@ class Epoch(Dataset[TrainingItem]):
         self.plan = plan
         self.epoch = epoch
         self.recipe = recipe
-        self.donors = (
-            [index for index in range(len(store.records)) if store.outlines(index)]
-            if recipe.augmentation.paste
-            else []
-        )
+        known = range(len(store.records)) if recipe.augmentation.paste else range(0)
+        self.donors = [index for index in known if store.outlines(index)]
+        self.normals = [index for index in known if plan.labels[index].fractured == 0]
 
     def __getitem__(self, draw: SampleDraw) -> TrainingItem:
         recipe, settings = self.recipe, self.recipe.augmentation
@@ -43,7 +41,8 @@ class Epoch(Dataset[TrainingItem]):
         frame, fit = recipe.data.frame, recipe.data.preprocess
         with_boxes = recipe.task in BOXES
         sample = self._sample(draw.sample)
-        if with_boxes and self.donors and random.random() < settings.paste:
+        known = sample.marked or sample.label.fractured == 0
+        if with_boxes and known and self.donors and random.random() < settings.paste:
             sample = self._pasted(sample, random)
         if with_boxes and random.random() < settings.mosaic:
             others = random.integers(len(self.store), size=3)
@@ -58,7 +57,9 @@ class Epoch(Dataset[TrainingItem]):
             )
         else:
             samples = [sample]
-            image, boxes = augment(sample.image, sample.outlines, frame, fit, settings, seed)
+            image, boxes = augment(
+                sample.image, sample.outlines, frame, fit, settings, seed, whole=not known
+            )
         return _item(image, boxes, samples, recipe.task)
 
     def _sample(self, index: int) -> _Sample:
@@ -66,13 +67,20 @@ class Epoch(Dataset[TrainingItem]):
         return _Sample(image, outlines, self.plan.labels[index], marked=bool(outlines))
 
     def _pasted(self, sample: _Sample, random: np.random.Generator) -> _Sample:
+        """With a fracture of another image, or with as much of a normal one."""
         donor = int(random.choice(self.donors))
         marks = self.store.outlines(donor)
         outline = marks[int(random.integers(len(marks)))]
-        image, outlines = paste(
-            sample.image, sample.outlines, self.store.image(donor), outline, random
+        if random.random() < 0.5 or not self.normals:
+            image, outlines = paste(
+                sample.image, sample.outlines, self.store.image(donor), outline, random
+            )
+            return sample._replace(image=image, outlines=outlines)
+        normal = self.store.image(int(random.choice(self.normals)))
+        image, _ = paste(
+            sample.image, sample.outlines, normal, somewhere(outline, normal, random), random
         )
-        return sample._replace(image=image, outlines=outlines)
+        return sample._replace(image=image)
 
 
 class _Sample(NamedTuple):
@@ -95,7 +103,10 @@ def _item(image: Tensor, boxes: Tensor, samples: Sequence[_Sample], task: str) -
             target = int(fractured)
     regions = {region for one in samples for region in one.label.regions}
     weight = sum(one.label.weight for one in samples) / len(samples)
-    return TrainingItem(image, boxes, fractured, target, region_shares(tuple(regions)), weight)
+    possible = possible_regions(tuple(regions))
+    growth_plates = label.growth_plates if len(samples) == 1 else math.nan
+    located = all(one.marked or one.label.fractured == 0 for one in samples)
+    return TrainingItem(image, boxes, fractured, target, possible, growth_plates, weight, located)
 
 
 def _any(labels: Sequence[float]) -> float:

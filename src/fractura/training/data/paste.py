@@ -21,6 +21,10 @@ PLACES = 200
 """Random places, of which the one that looks most like the patch is taken."""
 SHRINK = 4
 """Looks are compared at this fraction of the size."""
+SMALLEST = 12
+"""Sides of a patch in pixels; smaller ones are not pasted."""
+RIM = 2
+"""Pixels around the place that the blending needs."""
 
 
 def paste(
@@ -32,8 +36,8 @@ def paste(
 ) -> tuple[Image, list[Outline]]:
     """Paste a fracture where the image looks most like its surroundings: on a like bone.
 
-    The patch may be mirrored. Its mean becomes that of the place, its standard deviation comes
-    near, and its rim fades out. It never touches a fracture that is there.
+    The patch may be mirrored. It is blended in without a seam. It never touches a fracture that
+    is there.
 
     Args:
         image: uint8 ``[h, w]``.
@@ -51,7 +55,8 @@ def paste(
         corners = np.array([patch.shape[1], 0], np.float32) + corners * np.array([-1, 1], "f4")
     height, width = patch.shape
     rows, columns = image.shape[0] - height, image.shape[1] - width
-    if height > LARGEST * image.shape[0] or width > LARGEST * image.shape[1]:
+    too_large = height > LARGEST * image.shape[0] or width > LARGEST * image.shape[1]
+    if too_large or min(height, width) < SMALLEST:
         return image, list(outlines)
     tops, lefts = random.integers(0, (rows + 1, columns + 1), (PLACES, 2)).T
     free = [
@@ -65,8 +70,19 @@ def paste(
     top, left = max(free, key=lambda place: likeness[place[0] // SHRINK, place[1] // SHRINK])
     result = image.copy()
     window = result[top : top + height, left : left + width]
-    window[:] = _blend(window, patch, corners)
+    window[:] = _blend(window, patch)
     return result, [*outlines, corners + np.array([left, top], np.float32)]
+
+
+def somewhere(outline: Outline, image: Image, random: np.random.Generator) -> Outline:
+    """An outline of that size around a bright place of an image, where bone is."""
+    size = outline.max(0) - outline.min(0)
+    smooth = cv2.blur(image, (15, 15))[::8, ::8]
+    bright = np.argwhere(smooth >= np.percentile(smooth, 75))
+    middle = 8.0 * bright[int(random.integers(len(bright)))][::-1]
+    limit = np.array(image.shape[::-1], np.float32)
+    low, high = np.clip([middle - size / 2, middle + size / 2], 0, limit)
+    return np.array([low, (high[0], low[1]), high, (low[0], high[1])], np.float32)
 
 
 def _cut(donor: Image, outline: Outline) -> tuple[Image, Outline]:
@@ -103,23 +119,18 @@ def _likeness(image: Image, patch: Image) -> NDArray[np.float32]:
     return np.asarray(padded, dtype=np.float32)
 
 
-def _blend(window: Image, patch: Image, corners: Outline) -> Image:
-    mean, spread = float(window.mean()), float(window.std())
-    own = max(1.0, float(patch.std()))
-    factor = float(np.clip(spread / own, 0.5, 2))
-    matched = (patch.astype(np.float32) - patch.mean()) * np.float32(factor) + np.float32(mean)
-    mask = _feathered(window.shape, corners)
-    return np.asarray(np.rint(np.clip(window + (matched - window) * mask, 0, 255)), np.uint8)
+def _blend(window: Image, patch: Image) -> Image:
+    """The patch's gradients on the window's rim (Perez et al. 2003, doi 10.1145/882262.882269).
 
-
-def _feathered(shape: tuple[int, ...], corners: Outline) -> NDArray[np.float32]:
-    """1 on the fracture, falling to 0 at the patch's edge."""
-    inside = np.zeros(shape, np.uint8)
-    cv2.fillConvexPoly(inside, np.rint(cv2.convexHull(corners)).astype(np.int32), 1)
-    outside = np.pad(1 - inside, 1, constant_values=1)
-    distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    height, width = shape
-    y, x = np.arange(height)[:, None], np.arange(width)[None]
-    edge = np.minimum(np.minimum(y, height - 1 - y), np.minimum(x, width - 1 - x))
-    share = edge / np.maximum(edge + distance, 1e-3)
-    return np.where(inside > 0, np.minimum(1, edge / 2), share).astype(np.float32)
+    So the patch has no seam to learn, and the brightness and contrast of the place.
+    """
+    height, width = window.shape
+    inside = np.zeros((height, width), np.uint8)
+    centre = (width // 2, height // 2)
+    axes = (max(1, width // 2 - 2), max(1, height // 2 - 2))
+    cv2.ellipse(inside, centre, axes, 0, 0, 360, 255, -1)
+    place = np.asarray(np.pad(window, RIM, mode="edge"), np.uint8)
+    source, target = (cv2.cvtColor(part, cv2.COLOR_GRAY2BGR) for part in (patch, place))
+    at = (centre[0] + RIM, centre[1] + RIM)
+    blended = cv2.seamlessClone(source, target, inside, at, cv2.NORMAL_CLONE)
+    return np.asarray(blended[RIM:-RIM, RIM:-RIM, 0], np.uint8)

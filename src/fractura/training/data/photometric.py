@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fractura.training.data.processing import burn_in, downsample, unsharp
 from fractura.training.recipe import Augmentation
 
 Image = NDArray[np.uint8]
@@ -14,10 +15,15 @@ Image = NDArray[np.uint8]
 def photometric(image: Image, settings: Augmentation, random: np.random.Generator) -> Image:
     """Draw one variant of uint8 ``[h, w]``; with every change switched off, the image itself.
 
-    In this order: local equalisation, gamma and contrast, blur, noise, JPEG, inversion, and one
-    rectangle painted over. Everything comes before the percentile stretch of
+    In this order: edge enhancement, low resolution, local equalisation, gamma and contrast, blur,
+    noise, words, JPEG, inversion, and one rectangle painted over. Everything comes before the
+    percentile stretch of
     :func:`fractura.imaging.preprocess.standardize`, as it would in a file.
     """
+    if random.random() < settings.unsharp:
+        image = unsharp(image, random)
+    if random.random() < settings.downsample:
+        image = downsample(image, random)
     if random.random() < settings.clahe:
         limit = float(random.uniform(1, 4))
         image = np.asarray(cv2.createCLAHE(limit, (8, 8)).apply(image), np.uint8)
@@ -28,6 +34,8 @@ def photometric(image: Image, settings: Augmentation, random: np.random.Generato
     if random.random() < settings.noise:
         grain = random.standard_normal(image.shape, dtype=np.float32)
         image = _rounded(image + grain * np.float32(random.uniform(2, 10)))
+    if random.random() < settings.burned_in:
+        image = burn_in(image, random)
     if random.random() < settings.jpeg:
         quality = int(random.integers(30, 91))
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])

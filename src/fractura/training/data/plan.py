@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -69,6 +70,8 @@ class Plan:
         chosen = self._natural(random)
         if self.data.sampling == "balanced":
             chosen = self._balanced(chosen, random)
+        elif self.data.sampling == "balanced-sources":
+            chosen = self._by_source(len(chosen), random)
         phantoms = random.permutation(self._phantoms)[: self.data.phantoms]
         order = self._whole_batches(random.permutation(np.concatenate([chosen, phantoms])))
         draws = [SampleDraw(int(sample), position) for position, sample in enumerate(order)]
@@ -98,6 +101,25 @@ class Plan:
         return np.concatenate(
             [random.choice(group, size) for group, size in zip(classes, sizes, strict=False)]
         )
+
+    def _by_source(self, count: int, random: np.random.Generator) -> Indices:
+        """``count`` draws: sources by the square root of their size, their classes equally often.
+
+        What tells of no fracture is a class of its own.
+        """
+        cells: dict[tuple[str, str], list[int]] = {}
+        for index in self._shown.tolist():
+            cells.setdefault((self.labels[index].source, str(self._fractured[index])), []).append(
+                index
+            )
+        sizes = Counter(self.labels[index].source for index in self._shown.tolist())
+        classes = Counter(source for source, _ in cells)
+        total = sum(np.sqrt(size) for size in sizes.values())
+        drawn = []
+        for (source, _), members in cells.items():
+            number = round(count * np.sqrt(sizes[source]) / total / classes[source])
+            drawn.append(random.choice(members, number, replace=number > len(members)))
+        return np.concatenate(drawn).astype(np.int64)
 
     def _whole_batches(self, order: Indices) -> Indices:
         over = len(order) % self.batch

@@ -9,8 +9,8 @@ import onnx
 from onnx.helper import make_node
 from onnx.numpy_helper import from_array, to_array
 
-SUFFIX = ".fp16"
-"""Of the names of stored tensors; without it, they are the widened ones' names."""
+from fractura.models.exported import HALF_SUFFIX
+
 SMALLEST = 256
 """Tensors with fewer numbers stay as they are."""
 
@@ -33,8 +33,8 @@ def store_in_half(source: Path, out: Path) -> None:
         if not np.isfinite(half).all():
             continue
         name = item.name
-        item.CopyFrom(from_array(half, name + SUFFIX))
-        widened.append(make_node("Cast", [name + SUFFIX], [name], to=onnx.TensorProto.FLOAT))
+        item.CopyFrom(from_array(half, name + HALF_SUFFIX))
+        widened.append(make_node("Cast", [name + HALF_SUFFIX], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*widened, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

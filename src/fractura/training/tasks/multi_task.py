@@ -19,7 +19,7 @@ from fractura.training.tasks.adapter import TaskAdapter, UncalibratedPrediction
 
 def build(recipe: Recipe, classes: int) -> nn.Module:
     """The multi-task network; ``pretrained`` is torchvision's ``mobilenet_v2``."""
-    network = FractureNetwork(recipe.model.channels)
+    network = FractureNetwork(recipe.model.channels, hold_norm=recipe.model.hold_norm)
     if recipe.model.pretrained != "none":
         load_pretrained(network, recipe.model.pretrained)
     if recipe.model.freeze_stem:
@@ -32,7 +32,14 @@ def losses(
 ) -> dict[str, Tensor]:
     """Heat map, boxes, image and region; see :mod:`fractura.training.loss`."""
     images = batch.images.contiguous(memory_format=torch.channels_last)
-    targets = Targets(batch.boxes, batch.fractured, batch.regions, batch.weight)
+    targets = Targets(
+        batch.boxes,
+        batch.fractured,
+        batch.regions,
+        batch.growth_plates,
+        batch.weight,
+        batch.located,
+    )
     return multi_task_loss(network(images), targets)
 
 

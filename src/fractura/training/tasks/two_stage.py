@@ -17,6 +17,7 @@ from torchvision.ops import generalized_box_iou_loss
 
 from fractura.errors import FracturaError
 from fractura.imaging.preprocess import PreprocessConfig, preprocess
+from fractura.models.exported import fill_from_exported, is_exported
 from fractura.models.two_stage import (
     CROP_SIDE,
     TwoStageNetwork,
@@ -59,10 +60,17 @@ def build(recipe: Recipe, classes: int) -> nn.Module:
             "their runs in model.base_runs"
         )
     network = TwoStageNetwork(
-        model.channels, len(model.base_runs), model.mirror_tta, model.base_scales, model.crop_fill
+        model.channels,
+        len(model.base_runs),
+        model.mirror_tta,
+        model.base_scales,
+        model.crop_fill,
+        hold_norm=model.hold_norm,
     )
     if model.pretrained != "none":
         load_base(network, model.base_runs)
+    if is_exported(model.pretrained):
+        fill_from_exported(network.refiners, model.pretrained, "refiners.")
     return network
 
 
