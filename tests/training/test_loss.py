@@ -5,7 +5,48 @@ from __future__ import annotations
 import torch
 
 from fractura.models.network import NetworkOutput
-from fractura.training.loss import Targets, dense_targets, focal, multi_task_loss
+from fractura.training.loss import Targets, any_of, dense_targets, focal, multi_task_loss
+
+REGIONS = 4
+TRUTH = torch.tensor([[16.0, 16, 48, 40]])
+
+
+def targets_of(boxes: list[torch.Tensor], **changed: torch.Tensor) -> Targets:
+    count = len(boxes)
+    known: dict[str, torch.Tensor] = {
+        "fractured": torch.tensor([float(len(item) > 0) for item in boxes]),
+        "regions": torch.eye(REGIONS)[torch.arange(count) % REGIONS].bool(),
+        "growth_plates": torch.arange(count) % 2.0,
+        "weight": torch.ones(count),
+        "located": torch.ones(count, dtype=torch.bool),
+    }
+    return Targets(boxes, **{**known, **changed})
+
+
+def random_output() -> tuple[NetworkOutput, dict[str, torch.Tensor]]:
+    torch.manual_seed(0)
+    leaves = {
+        "scores": torch.randn(2, 8, 8),
+        "boxes": torch.rand(2, 8, 8, 4) * 64,
+        "image": torch.randn(2),
+        "regions": torch.randn(2, REGIONS),
+        "growth_plates": torch.randn(2),
+    }
+    for leaf in leaves.values():
+        leaf.requires_grad_()
+    return NetworkOutput(**leaves, evidence=torch.zeros(2, 4, 4), embedding=torch.zeros(2, 320)), (
+        leaves
+    )
+
+
+def learnt(targets: Targets) -> dict[str, list[bool]]:
+    """Which outputs of which image get a gradient."""
+    output, leaves = random_output()
+    torch.stack(list(multi_task_loss(output, targets).values())).sum().backward()
+    return {
+        name: [leaf.grad is not None and bool(leaf.grad[row].abs().sum() > 0) for row in (0, 1)]
+        for name, leaf in leaves.items()
+    }
 
 
 def test_centre_cell_of_a_box_is_one_and_carries_its_box() -> None:
@@ -33,17 +74,15 @@ def test_focal_loss_of_worked_cases() -> None:
 
 
 def test_descending_the_objective_finds_the_labels() -> None:
-    torch.manual_seed(0)
-    truth = torch.tensor([[16.0, 16, 48, 40]])
-    targets = Targets(
-        [truth, torch.zeros(0, 4)], torch.tensor([1.0, 0.0]), torch.eye(4)[:2], torch.ones(2)
-    )
+    targets = targets_of([TRUTH, torch.zeros(0, 4)])
     scores = torch.zeros(2, 8, 8, requires_grad=True)
     boxes = torch.tensor([10.0, 10, 60, 60]).repeat(2, 8, 8, 1).requires_grad_()
-    image = torch.zeros(2, requires_grad=True)
-    regions = torch.zeros(2, 4, requires_grad=True)
-    output = NetworkOutput(scores, boxes, image, regions, torch.zeros(2, 4, 4), torch.zeros(2, 320))
-    optimizer = torch.optim.Adam([scores, image, regions], lr=0.1)
+    image, growth = torch.zeros(2, requires_grad=True), torch.zeros(2, requires_grad=True)
+    regions = torch.zeros(2, REGIONS, requires_grad=True)
+    output = NetworkOutput(
+        scores, boxes, image, regions, growth, torch.zeros(2, 4, 4), torch.zeros(2, 320)
+    )
+    optimizer = torch.optim.Adam([scores, image, regions, growth], lr=0.1)
     optimizer.add_param_group({"params": [boxes], "lr": 1.0})
     first = float(sum(multi_task_loss(output, targets).values()))
     for _ in range(150):
@@ -52,29 +91,34 @@ def test_descending_the_objective_finds_the_labels() -> None:
         optimizer.step()
     assert float(sum(multi_task_loss(output, targets).values())) < 0.2 * first
     assert int(scores[0].flatten().argmax()) == 3 * 8 + 4
-    torch.testing.assert_close(boxes[0, 3, 4], truth[0], atol=2.0, rtol=0)
+    torch.testing.assert_close(boxes[0, 3, 4], TRUTH[0], atol=2.0, rtol=0)
     assert image[0] > 2 > -2 > image[1]
+    assert growth[0] < -2 < 2 < growth[1]
+    assert regions.argmax(1).tolist() == [0, 1]
 
 
-def test_unknown_regions_teach_nothing() -> None:
-    output = NetworkOutput(
-        torch.zeros(1, 4, 4), torch.zeros(1, 4, 4, 4), torch.zeros(1), torch.zeros(1, 4),
-        torch.zeros(1, 2, 2), torch.zeros(1, 320),
-    )  # fmt: skip
-    targets = Targets([torch.zeros(0, 4)], torch.zeros(1), torch.zeros(1, 4), torch.ones(1))
-    assert "region" not in multi_task_loss(output, targets)
+def test_what_is_unknown_teaches_nothing() -> None:
+    known = learnt(targets_of([TRUTH, TRUTH]))
+    assert all(all(rows) for rows in known.values())
+    second = torch.tensor([True, False])
+    nan = torch.tensor([1.0, float("nan")])
+    no_region = torch.stack([torch.eye(REGIONS)[0].bool(), torch.zeros(REGIONS).bool()])
+    for changed, silent in (
+        ({"located": second}, {"scores", "boxes"}),
+        ({"fractured": nan}, {"image"}),
+        ({"growth_plates": nan}, {"growth_plates"}),
+        ({"regions": no_region}, {"regions"}),
+        ({"weight": second.float()}, set(known)),
+    ):
+        assert learnt(targets_of([TRUTH, TRUTH], **changed)) == {
+            name: [True, name not in silent] for name in known
+        }
 
 
-def test_an_image_without_weight_teaches_nothing() -> None:
-    torch.manual_seed(0)
-    leaves = [torch.randn(2, 8, 8), torch.rand(2, 8, 8, 4) * 64, torch.randn(2), torch.randn(2, 4)]
-    for leaf in leaves:
-        leaf.requires_grad_()
-    boxes = [torch.tensor([[16.0, 16, 48, 40]]), torch.tensor([[8.0, 8, 24, 24]])]
-    targets = Targets(boxes, torch.ones(2), torch.eye(4)[:2], torch.tensor([1.0, 0.0]))
-    output = NetworkOutput(*leaves, torch.zeros(2, 4, 4), torch.zeros(2, 320))
-    torch.stack(list(multi_task_loss(output, targets).values())).sum().backward()
-    for leaf in leaves:
-        assert leaf.grad is not None
-        assert leaf.grad[0].abs().sum() > 0
-        assert leaf.grad[1].abs().sum() == 0
+def test_any_of_several_regions_may_be_right() -> None:
+    logits = torch.tensor([[2.0, -1.0, 0.5, 0.0]])
+    shares = logits.softmax(1)[0]
+    for possible in ([0], [0, 2], [0, 1, 2, 3]):
+        mask = torch.zeros(1, REGIONS).bool()
+        mask[0, possible] = True
+        torch.testing.assert_close(any_of(logits, mask)[0], -shares[possible].sum().log())

@@ -47,14 +47,24 @@ def calibrate(
         Literal["platt", "isotonic", "temperature"],
         typer.Option(help="How: two numbers, a staircase, or one number."),
     ] = "platt",
+    over_sources: Annotated[
+        bool,
+        typer.Option(
+            "--over-sources",
+            help="Keep the probabilities; choose thresholds and the limits of the scope so that "
+            "they hold in every source of the manifest.",
+        ),
+    ] = False,
 ) -> None:
     """Recalibrate a model on a site's own cases, and say what that brings.
 
-    The figures after it are cross-fitted: each case is judged by a fit on others.
+    The figures after it are cross-fitted: each case is judged by a fit on others. Over sources,
+    the table that is printed is of the radiographs on which was chosen.
 
     \b
     fractura calibrate fractura-s site.parquet --out site.onnx
     fractura detect --model site.onnx wrist.png
+    fractura calibrate model.onnx sources.parquet --over-sources --out model.onnx
     fractura calibrate theirs.csv site.parquet --method isotonic --out better.csv
     fractura evaluate better.csv site.parquet --split test --out report/
 
@@ -87,6 +97,13 @@ def calibrate(
     asked = [record for record in table.records if record.split == split]
     if not asked:
         raise WrongUsageError(f"{manifest} has no radiograph in split {split}; split it first")
+    if over_sources:
+        if kind != ".onnx":
+            raise WrongUsageError(
+                f"{out}: thresholds over sources go into a model; end it in .onnx"
+            )
+        _calibrate_over_sources(source, asked, out)
+        return
     description = Model(source, 1).description if reads else None
     answers = _answers(source, description, asked)
     cases = answers.cases
@@ -109,6 +126,33 @@ def calibrate(
             f"{points.high_specificity.probability:.4f} on."
         )
     show(f"Written to {printable(str(out))}.")
+
+
+def _calibrate_over_sources(source: str, records: Sequence[Record], out: Path) -> None:
+    from fractura.evaluation.calibrate import write_recalibrated_model
+    from fractura.evaluation.over_sources import fit_over_sources, look_at
+    from fractura.reading.reader import Reader
+
+    reader = Reader(source, threads=1)
+    looks, lost = look_at(reader, records, with_progress)
+    for sentence in lost:
+        typer.echo(printable(sentence), err=True)
+    description, told = fit_over_sources(reader.description, looks)
+    show(f"Uncertain from {told['suspicious']:.4f} on, a fracture from {told['definite']:.4f} on.")
+    head = ("SOURCE", "FRACTURED", "MISSED", "DEFINITE", "NORMAL", "SPARED", "FALSE DEFINITE")
+    show("  ".join(f"{word:>14}" for word in head))
+    for name, figures in told["sources"].items():
+        keys = ("fractured", "missed", "definite", "normal", "specificity", "false_definite")
+        cells = [_cell(figures[key]) for key in keys]
+        show("  ".join(f"{cell:>14}" for cell in (printable(name), *cells)))
+    write_recalibrated_model(source, description, out)
+    show(f"Written to {printable(str(out))}.")
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
 def _answers(

@@ -32,11 +32,19 @@ def read_exported(path: Path) -> dict[str, Tensor]:
         model = onnx.load(path)
     except (OSError, DecodeError) as error:
         raise FracturaError(f"{path} is not a readable ONNX file: {error}") from error
-    return {
+    stored = {
         item.name.removesuffix(HALF_SUFFIX): torch.tensor(to_array(item)).float()
         for item in model.graph.initializer
         if item.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
     }
+    # Equal tensors are stored once, so a bias may bear another layer's name; zeros are left out.
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm") and node.input[1] in stored:
+            name = node.input[1].removesuffix("weight") + "bias"
+            zeros = torch.zeros(len(stored[node.input[1]]))
+            own = stored.get(node.input[2], zeros) if len(node.input) > 2 else zeros
+            stored.setdefault(name, own)
+    return stored
 
 
 def exported_tensor(name: str, stored: Mapping[str, Tensor]) -> Tensor:

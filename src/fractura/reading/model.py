@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fractura.errors import ModelError
 from fractura.imaging.preprocess import PreprocessConfig
+from fractura.ood.scope import Scope
 from fractura.reading.calibration import (
     Calibration,
     ConformalGuarantee,
@@ -27,7 +28,7 @@ EMBEDDING = "embedding"
 SCHEMA = 2
 DEFAULT_MODEL = "fractura-s"
 TASKS = ("multi-task", "detection", "binary-fracture", "abnormality", "region", "fracture-type")
-_READING = ["scores", "boxes", "image", "regions", "evidence"]
+_READING = ("scores", "boxes", "image", "regions", "growth_plates", "evidence")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class ModelDescription:
         guarantee: what the operating points promise of new patients; ``None`` if nothing.
         ood: what the model remembers of its training radiographs, for
             :func:`fractura.ood.detector.ood_detector_from`; ``None`` if nothing.
+        scope: what the model is meant for; ``None`` where nobody has said.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ModelDescription:
     classes: tuple[str, ...] = ()
     guarantee: ConformalGuarantee | None = None
     ood: Mapping[str, Any] | None = None
+    scope: Scope | None = None
 
     @property
     def classifies(self) -> bool:
@@ -77,6 +80,7 @@ class ModelDescription:
         config = data.pop("preprocess")
         points = data.pop("operating_points")
         guarantee = data.pop("guarantee", None)
+        scope = data.pop("scope", None)
         return cls(
             preprocess=PreprocessConfig(**{**config, "percentiles": tuple(config["percentiles"])}),
             regions=tuple(data.pop("regions")),
@@ -86,6 +90,7 @@ class ModelDescription:
                 **{name: OperatingPoint(**point) for name, point in points.items()}
             ),
             guarantee=None if guarantee is None else ConformalGuarantee(**guarantee),
+            scope=None if scope is None else Scope.from_dict(scope),
             **data,
         )
 
@@ -94,13 +99,15 @@ class ModelDescription:
 class ImageOutput:
     """One radiograph's network output; see ``fractura.models.network.NetworkOutput``.
 
-    ``embedding`` is ``None`` for a model that was exported before it had this output.
+    ``growth_plates`` and ``embedding`` are ``None`` for a model that was exported before it had
+    these outputs.
     """
 
     scores: NDArray[np.float32]
     boxes: NDArray[np.float32]
     image: float
     regions: NDArray[np.float32]
+    growth_plates: float | None
     evidence: NDArray[np.float32]
     embedding: NDArray[np.float32] | None
 
@@ -131,8 +138,19 @@ class Model:
 
     def run(self, inputs: NDArray[np.float32]) -> ImageOutput:
         """Run a multi-task network on one fitted radiograph ``[1, 1, H, W]``."""
-        (scores, boxes, image, regions, evidence), embedding = self._run(_READING, inputs)
-        return ImageOutput(scores[0], boxes[0], float(image[0]), regions[0], evidence[0], embedding)
+        asked = [name for name in _READING if name in self._runtime.outputs]
+        outputs, embedding = self._run(asked, inputs)
+        found = {name: output[0] for name, output in zip(asked, outputs, strict=True)}
+        growth_plates = found.get("growth_plates")
+        return ImageOutput(
+            found["scores"],
+            found["boxes"],
+            float(found["image"]),
+            found["regions"],
+            None if growth_plates is None else float(growth_plates),
+            found["evidence"],
+            embedding,
+        )
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """A classification model's logits ``[C]`` of one fitted radiograph ``[1, 1, H, W]``."""

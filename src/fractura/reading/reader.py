@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractura.errors import ModelError
-from fractura.findings import Box, Finding, Reading
+from fractura.findings import Box, Finding, Reading, Reason
 from fractura.imaging.load import load, load_bytes
 from fractura.imaging.preprocess import Placement, preprocess
 from fractura.imaging.radiograph import Radiograph
-from fractura.ood.detector import WARNING, ood_detector_from
-from fractura.reading.calibration import softmax
+from fractura.ood.detector import ood_detector_from
+from fractura.reading.calibration import sigmoid, softmax
 from fractura.reading.decode import DecodedBoxes, decode
 from fractura.reading.model import DEFAULT_MODEL, ImageOutput, Model, ModelDescription
-from fractura.reading.reliability import UNLIKE, doubtful
+from fractura.reading.reliability import UNLIKE, not_evaluated
+from fractura.regions import OUTSIDE
 
 SMALLEST_SCORE = 0.001
 """Findings below this calibrated score are never listed."""
@@ -32,13 +34,16 @@ SMALLEST_SCORE = 0.001
 class UncalibratedReading:
     """What a network of any kind says of one radiograph, before calibration.
 
-    ``image`` is the logit of a fracture, ``boxes`` are in input pixels.
+    ``image`` is the logit of a fracture, ``boxes`` are in input pixels; ``outside`` and
+    ``growth_plates`` are probabilities in 0..1, see :class:`fractura.ood.scope.Scope`.
     """
 
     image: float
     boxes: DecodedBoxes
     region: str | None = None
     region_probability: float | None = None
+    outside: float | None = None
+    growth_plates: float | None = None
     evidence: NDArray[np.float32] | None = None
     embedding: NDArray[np.float32] | None = None
 
@@ -77,9 +82,8 @@ class Reader:
     ) -> Reading:
         """Say what the model sees in one radiograph.
 
-        A model that remembers its training radiographs warns of pictures that look unlike them
-        (:mod:`fractura.ood.detector`): the reading is then not ``reliable``, with the reason
-        ``unlike``, and says all the rest nevertheless.
+        What is outside the model's scope (:mod:`fractura.ood.scope`), or looks unlike all that it
+        has learned from (:mod:`fractura.ood.detector`), is ``not evaluated``, with the reason.
 
         Args:
             radiograph: from :func:`fractura.load`.
@@ -121,12 +125,33 @@ class Reader:
             milliseconds={"preprocess": fitting, "network": network, "boxes": boxes},
             heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
-        if not self._is_unlike(uncalibrated.embedding):
-            return reading
-        return doubtful(replace(reading, warnings=(*reading.warnings, WARNING)), UNLIKE)
+        reason = self._declines(uncalibrated)
+        return reading if reason is None else not_evaluated(reading, reason)
 
-    def _is_unlike(self, embedding: NDArray[np.float32] | None) -> bool:
-        return self._ood is not None and embedding is not None and self._ood.flags(embedding)
+    def _declines(self, seen: UncalibratedReading) -> Reason | None:
+        """Why nothing can be said about bone; ``None`` where something can."""
+        scope = self.description.scope
+        ends = scope and scope.ends_at(seen.outside, seen.growth_plates)
+        if ends:
+            return ends
+        unlike = self.unlikeness(seen)
+        known = self._ood is None or unlike is None or unlike <= self._ood.threshold
+        return None if known else UNLIKE
+
+    def unlikeness(self, seen: UncalibratedReading) -> float | None:
+        """How foreign a picture looks; ``None`` where the model cannot tell.
+
+        See :meth:`fractura.ood.detector.OodDetector.score`; infinite where its embedding is broken.
+        """
+        if self._ood is None or seen.embedding is None:
+            return None
+        score = self._ood.score(seen.embedding)
+        return score if math.isfinite(score) else math.inf
+
+    def look(self, radiograph: Radiograph) -> UncalibratedReading:
+        """What the network says, before calibration and without any threshold."""
+        inputs, _ = preprocess(radiograph.pixels, self.description.preprocess)
+        return self._interpret(self._run(self._model, inputs), self.description)
 
     def read_file(
         self,
@@ -210,13 +235,17 @@ def _heatmap(
 
 
 def _multi_task(raw: ImageOutput, description: ModelDescription) -> UncalibratedReading:
-    shares = softmax(raw.regions)
-    region = int(shares.argmax())
+    shares = dict(zip(description.regions, softmax(raw.regions).tolist(), strict=True))
+    outside = shares.pop(OUTSIDE, None)
+    region = max(shares, key=shares.__getitem__)
+    sure = description.scope is None or shares[region] >= description.scope.region
     return UncalibratedReading(
         image=raw.image,
         boxes=decode(raw.scores, raw.boxes),
-        region=description.regions[region],
-        region_probability=float(shares[region]),
+        region=region if sure else None,
+        region_probability=shares[region] if sure else None,
+        outside=outside,
+        growth_plates=None if raw.growth_plates is None else sigmoid(raw.growth_plates),
         evidence=raw.evidence,
         embedding=raw.embedding,
     )

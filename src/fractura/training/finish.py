@@ -10,6 +10,7 @@ from fractura.datasets.storage import read_manifest
 from fractura.datasets.target import BOXES, FRACTURES
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import cluster
+from fractura.ood.scope import Scope
 from fractura.reading.calibration import (
     Calibration,
     ConformalGuarantee,
@@ -18,7 +19,7 @@ from fractura.reading.calibration import (
 )
 from fractura.reading.model import ModelDescription
 from fractura.reading.trained_on import KEY, pack
-from fractura.regions import CLASSES
+from fractura.regions import CLASSES, REGIONS
 from fractura.training.calibrate import (
     UNREACHABLE_SCORE,
     CalibrationError,
@@ -41,6 +42,9 @@ from fractura.training.validation_metrics import true_classes
 HALF = OperatingPoint(0.5, UNREACHABLE_SCORE)
 """Of models that tell no fractures, which have no operating points of their own."""
 
+
+YOUNGEST = 16.0
+"""Age in years from which on multi-task models may be used; a policy: FracAtlas gives no ages."""
 
 AS_IT_IS = Calibration(1.0, 0.0, 1.0, 0.0)
 """The calibration that leaves a network's probabilities as they are."""
@@ -86,6 +90,19 @@ def describe_run(
         classes=run.classes,
         guarantee=guarantee,
         ood=remember(run, network, path, records),
+        scope=_scope(run) if run.recipe.task == "multi-task" else None,
+    )
+
+
+def _scope(run: Run) -> Scope:
+    """What a multi-task run is meant for; its limits are chosen by ``fractura calibrate``."""
+    return Scope(
+        regions=REGIONS,
+        youngest=YOUNGEST,
+        modalities=("CR", "DX"),
+        projections=("frontal", "lateral", "oblique"),
+        learnt_from=tuple(run.info["sources"]),
+        never_seen=("chest", "spine", "skull", "ribs", "CT", "MR", "children, on purpose"),
     )
 
 

@@ -12,7 +12,8 @@ import torch
 from fractura.errors import FracturaError
 from fractura.imaging.load import load
 from fractura.imaging.preprocess import PreprocessConfig, preprocess
-from fractura.training.data.batch import Batch, Label, region_shares
+from fractura.regions import CLASSES
+from fractura.training.data.batch import Batch, Label, possible_regions
 from fractura.training.data.loader import evaluation_loader, load_evaluation_images, training_loader
 from fractura.training.data.plan import Plan
 from fractura.training.data.preview import GAP, NOTHING, VARIANTS, preview
@@ -46,7 +47,9 @@ def same(first: Batch, second: Batch) -> bool:
         (second.images, *second.boxes, *second[2:]),
         strict=True,
     )
-    return all(torch.equal(one, other) for one, other in pairs)
+    return all(
+        torch.allclose(one.float(), other.float(), 0, 0, equal_nan=True) for one, other in pairs
+    )
 
 
 def test_workers_change_nothing_and_the_global_state_stays(make, make_recipe) -> None:
@@ -135,9 +138,27 @@ def test_a_mosaic_of_unknown_images_is_unknown(make, make_recipe) -> None:
     assert batch.weight.tolist() == [2.0] * 6
 
 
-def test_region_shares() -> None:
-    assert region_shares(("hand", "leg")).sum() == 1
-    assert region_shares(("skull",)).sum() == 0
+@pytest.mark.parametrize(
+    ("words", "classes"),
+    [
+        (("knee",), {"knee"}),
+        (("lower limb",), {"thigh", "knee", "lower leg", "ankle", "foot"}),
+        (("chest",), {"outside"}),
+        (("leg",), set()),
+    ],
+)
+def test_which_regions_a_word_leaves_possible(words, classes) -> None:
+    possible = possible_regions(words)
+    assert {name for name, one in zip(CLASSES, possible.tolist(), strict=True) if one} == classes
+
+
+def test_a_fracture_without_a_box_is_not_background(make, make_recipe) -> None:
+    recipe = make_recipe(batch=6)
+    store, plan, _ = make(recipe, [Label(fractured=1.0), *[Label(fractured=0.0)] * 5])
+    (batch,) = all_of(training_loader(store, plan, 0, recipe, 0))
+    for draw, located in zip(plan.epoch(0)[0], batch.located.tolist(), strict=True):
+        unmarked = plan.labels[draw.sample].fractured == 1 and not store.outlines(draw.sample)
+        assert located != unmarked
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fractura.imaging.phantom import make_phantom
-from fractura.training.data.paste import paste
+from fractura.training.data.paste import _blend, paste, somewhere
 
 
 def eight_bit(seed: int, kind: str | None) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -51,6 +51,18 @@ def test_it_never_touches_a_fracture_that_is_there(seed: int) -> None:
         (left, top), (right, bottom) = mark.min(0).astype(int), np.ceil(mark.max(0)).astype(int)
         np.testing.assert_array_equal(image[top:bottom, left:right], BROKEN[top:bottom, left:right])
     assert len(outlines) in (len(MARKS), len(MARKS) + 1)
+
+
+def test_pasting_what_is_there_changes_hardly_anything() -> None:
+    """A seam, or another brightness, would show."""
+    outline = somewhere(MARKS[0], NORMAL, np.random.default_rng(3))
+    top, left = 40, 60
+    window = NORMAL[top : top + 50, left : left + 40]
+    blended = _blend(window, window.copy())
+    assert np.abs(blended.astype(int) - window).max() <= 2
+    brighter = _blend(window, np.asarray(np.clip(window.astype(int) + 40, 0, 255), np.uint8))
+    assert np.abs(brighter.astype(int) - window).mean() < 3
+    assert (outline.min(0) >= 0).all()
 
 
 def test_a_patch_too_large_is_left_out() -> None:

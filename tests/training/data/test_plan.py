@@ -116,3 +116,20 @@ def test_phantoms_are_drawn_from_four_times_as_many() -> None:
 def test_no_copy_is_no_radiograph() -> None:
     with pytest.raises(FracturaError, match="no radiograph to train on"):
         plan([Label(copies=0)])
+
+
+def test_sources_are_drawn_by_the_root_of_their_size_and_their_classes_equally() -> None:
+    home = [Label(fractured=float(index < 90), source="home") for index in range(900)]
+    away = [Label(fractured=float(index < 50), source="away") for index in range(100)]
+    outside = [Label(source="outside")] * 25
+    labels = [*home, *away, *outside]
+    drawn = shown(plan(labels, batch=1, sampling="balanced-sources").epoch(0))
+    counts = Counter((labels[index].source, str(labels[index].fractured)) for index in drawn)
+    share = 1025 / (30 + 10 + 5)
+    assert counts == {
+        ("home", "1.0"): round(15 * share),
+        ("home", "0.0"): round(15 * share),
+        ("away", "1.0"): round(5 * share),
+        ("away", "0.0"): round(5 * share),
+        ("outside", "nan"): round(5 * share),
+    }

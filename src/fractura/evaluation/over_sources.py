@@ -1,0 +1,245 @@
+"""Thresholds that hold in every source at hand, not only where a model was trained.
+
+With few sources nothing can be promised for a new one: by conformal prediction over sources, an
+error of 3 % would take 33 of them (exchangeable sources; Vovk 2012, arXiv 1209.2673, with the
+source as the unit). What can be done is to choose so that each known source is served.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractura.datasets.label import GROWTH_PLATES
+from fractura.datasets.record import Record
+from fractura.errors import FracturaError, LoadError
+from fractura.evaluation.metrics.points import ABOVE_ALL, FALSE_ALARM, MISSED
+from fractura.imaging.load import load
+from fractura.ood.scope import Scope
+from fractura.progress import Progress
+from fractura.reading.calibration import OperatingPoint, OperatingPoints
+from fractura.reading.model import ModelDescription
+from fractura.reading.reader import Reader, UncalibratedReading
+from fractura.regions import REGIONS, is_outside
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+ENOUGH = 20
+"""Radiographs of a kind from which on a source has a say."""
+WITHDRAWN = 0.01
+"""Share of the radiographs inside the scope that each rule may withdraw in any source."""
+REGION_RIGHT = 0.97
+"""Share of the regions that are said which must be right."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A record, and what a model's network says of it; arrays are dropped."""
+
+    record: Record
+    probability: float
+    seen: UncalibratedReading
+    unlike: float | None
+
+
+def look_at(
+    reader: Reader,
+    records: Sequence[Record],
+    progress: Progress,
+) -> tuple[list[Look], list[str]]:
+    """Look at all records, and a sentence for each that cannot be read."""
+    looks, lost = [], []
+    for record in progress(records, len(records), "Reading"):
+        try:
+            seen = reader.look(load(record.path))
+        except LoadError as error:
+            lost.append(str(error))
+            continue
+        looks.append(
+            Look(
+                record,
+                reader.description.calibration.probability(seen.image),
+                replace(seen, evidence=None, embedding=None),
+                reader.unlikeness(seen),
+            )
+        )
+    return looks, lost
+
+
+def in_scope(record: Record) -> bool:
+    """Whether a record shows what models here are meant for, as far as the manifest tells."""
+    young = record.extra.get(GROWTH_PLATES) == "open" or (
+        record.age is not None and record.age < 16
+    )
+    return not is_outside(record.regions) and not young
+
+
+def fit_over_sources(
+    description: ModelDescription, looks: Sequence[Look]
+) -> tuple[ModelDescription, dict[str, Any]]:
+    """Choose both operating points and the limits of the scope over sources.
+
+    - ``fracture``: the threshold that at most 3 % of the normals reach in *each* source with
+      :data:`ENOUGH` of them.
+    - ``no fracture``: the threshold below which at most 10 % of the fractures fall *on average
+      over* the sources with :data:`ENOUGH` of them.
+    - Each rule that withdraws a reading (outside, growth plates, unlike) may take at most 1 % of
+      the radiographs inside the scope in each source with 100 of them, or else in all together.
+    - A region is said from the probability on from which 97 % are right, where they are known.
+
+    Args:
+        description: of the model that looked.
+        looks: at records whose ``source`` tells where they come from.
+
+    Returns:
+        The description with the new thresholds, and what each source gives, for people.
+
+    Raises:
+        FracturaError: no source has enough fractures, or none enough normals.
+    """
+    inside = [look for look in looks if in_scope(look.record)]
+    scope = description.scope
+    limits: dict[str, float] = {}
+    if scope is not None:
+        scope = replace(
+            scope,
+            outside=_limit(inside, lambda look: look.seen.outside),
+            growth_plates=_limit(inside, lambda look: look.seen.growth_plates),
+            region=_region_limit(inside),
+        )
+        limits |= {
+            "outside": scope.outside,
+            "growth_plates": scope.growth_plates,
+            "region": scope.region,
+        }
+    ood = description.ood
+    if ood is not None:
+        limits["unlike"] = _limit(inside, lambda look: look.unlike)
+        ood = {**ood, "threshold": limits["unlike"]}
+    evaluated = [look for look in inside if not _withdrawn(look, scope, ood)]
+    sources = _by_source(evaluated, lambda look: look.record.source)
+    suspicious, definite = _points(sources)
+    old = description.operating_points
+    points = OperatingPoints(
+        OperatingPoint(suspicious, old.high_sensitivity.box_score),
+        OperatingPoint(definite, old.high_specificity.box_score),
+    )
+    told = {
+        "suspicious": suspicious,
+        "definite": definite,
+        "limits": limits,
+        "sources": {name: _figures(some, points) for name, some in sorted(sources.items())},
+    }
+    return (
+        replace(
+            description,
+            operating_points=points,
+            guarantee=None,
+            scope=scope,
+            ood=ood,
+            provenance={**description.provenance, "thresholds": told},
+        ),
+        told,
+    )
+
+
+def _points(sources: Mapping[str, Sequence[Look]]) -> tuple[float, float]:
+    normals = {
+        name: _probabilities(some, False)
+        for name, some in sources.items()
+        if len(_probabilities(some, False)) >= ENOUGH
+    }
+    fractured = {
+        name: _probabilities(some, True)
+        for name, some in sources.items()
+        if len(_probabilities(some, True)) >= ENOUGH
+    }
+    if not normals or not fractured:
+        raise FracturaError(
+            f"thresholds over sources need {ENOUGH} normal radiographs of one source, and "
+            f"{ENOUGH} fractured ones; the manifest has fewer"
+        )
+    definite = max(_quantile_above(values, FALSE_ALARM) for values in normals.values())
+    candidates = np.unique(np.concatenate(list(fractured.values())))
+    missed = np.mean(
+        [(values[None] < candidates[:, None]).mean(1) for values in fractured.values()], axis=0
+    )
+    suspicious = float(candidates[missed <= MISSED].max())
+    suspicious = math.floor(suspicious * 1e4) / 1e4
+    return suspicious, max(suspicious, math.ceil(definite * 1e4) / 1e4)
+
+
+def _quantile_above(values: Floats, share: float) -> float:
+    """The lowest threshold that at most a share of the values reach."""
+    ordered = np.sort(values)
+    allowed = math.floor(share * len(ordered) + 1e-9)
+    place = len(ordered) - allowed - 1
+    return float(np.nextafter(ordered[place], np.inf))
+
+
+def _limit(looks: Sequence[Look], score: Callable[[Look], float | None]) -> float:
+    """The lowest limit that withdraws at most :data:`WITHDRAWN` in each source and in all."""
+    groups = [list(looks)] + [
+        some
+        for some in _by_source(looks, lambda look: look.record.source).values()
+        if len(some) >= 1 / WITHDRAWN
+    ]
+    limits = []
+    for group in groups:
+        scores = [value for value in map(score, group) if value is not None]
+        if scores:
+            limits.append(_quantile_above(np.array(scores), WITHDRAWN))
+    return max(limits, default=math.inf)
+
+
+def _region_limit(looks: Sequence[Look]) -> float:
+    """The lowest probability from which on the share of right regions is high enough."""
+    known = [
+        (float(look.seen.region_probability or 0), look.seen.region in look.record.regions)
+        for look in looks
+        if look.record.regions and set(look.record.regions) <= set(REGIONS)
+    ]
+    if not known:
+        return 0.0
+    known.sort(reverse=True)
+    right = np.cumsum([one for _, one in known]) / np.arange(1, len(known) + 1)
+    good = np.flatnonzero(right >= REGION_RIGHT)
+    return known[int(good[-1])][0] if len(good) else ABOVE_ALL
+
+
+def _withdrawn(look: Look, scope: Scope | None, ood: Mapping[str, Any] | None) -> bool:
+    ended = scope is not None and scope.ends_at(look.seen.outside, look.seen.growth_plates)
+    unlike = ood is not None and look.unlike is not None and look.unlike > ood["threshold"]
+    return bool(ended) or unlike
+
+
+def _probabilities(looks: Iterable[Look], fractured: bool) -> Floats:
+    return np.array([look.probability for look in looks if look.record.fractured is fractured])
+
+
+def _by_source(looks: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for look in looks:
+        found[name(look)].append(look)
+    return dict(found)
+
+
+def _figures(looks: Sequence[Look], points: OperatingPoints) -> dict[str, Any]:
+    """How a source's evaluated radiographs are decided."""
+    ones, zeros = _probabilities(looks, True), _probabilities(looks, False)
+    low, high = points.high_sensitivity.probability, points.high_specificity.probability
+    return {
+        "fractured": len(ones),
+        "normal": len(zeros),
+        "missed": None if not len(ones) else float((ones < low).mean()),
+        "definite": None if not len(ones) else float((ones >= high).mean()),
+        "specificity": None if not len(zeros) else float((zeros < low).mean()),
+        "false_definite": None if not len(zeros) else float((zeros >= high).mean()),
+    }
