@@ -514,3 +514,55 @@ def test_the_same_samples_declared_inverted_read_inverted() -> None:
     fake = load(SAMPLES / "chest-torchxrayvision/Fake_MONOCHROME1.dcm")
     np.testing.assert_allclose(fake.pixels, 1 - original.pixels, atol=1e-6)
     assert original.spacing_mm == fake.spacing_mm == (0.168, 0.168)
+
+
+def limb(dark: bool = False) -> NDArray[np.uint16]:
+    """A bright bar on dark air in 12 bits, or the reverse."""
+    grain = np.random.default_rng(0).integers(0, 200, (80, 60))
+    image = np.where(np.abs(np.arange(60) - 30) < 12, 2500, 300) + grain
+    return np.asarray(4095 - image if dark else image, np.uint16)
+
+
+@pytest.mark.parametrize("window", [(40, 400), (0, 1), (1, 1), (9000, 100), (2000, 10**7)])
+def test_a_window_that_hides_everything_is_ignored(window: tuple[int, int]) -> None:
+    plain = read(limb(), BitsStored=12)
+    hidden = read(limb(), BitsStored=12, WindowCenter=window[0], WindowWidth=window[1])
+    np.testing.assert_array_equal(hidden.pixels, plain.pixels)
+    assert "was ignored" in hidden.warnings[0]
+    assert not any("ignored" in note for note in plain.warnings)
+
+
+@pytest.mark.parametrize("window", [(1500, 3000), (2000, 600)])
+def test_a_window_that_shows_something_counts(window: tuple[int, int]) -> None:
+    shown = read(limb(), BitsStored=12, WindowCenter=window[0], WindowWidth=window[1])
+    assert not shown.warnings
+
+
+BRIGHT = read(limb(), BitsStored=12).pixels
+RAW = {"PresentationIntentType": "FOR PROCESSING"}
+
+
+@pytest.mark.parametrize(
+    ("dark", "attributes", "says"),
+    [
+        (True, {**RAW, "PixelIntensityRelationshipSign": 1}, "for processing"),
+        (False, {**RAW, "PixelIntensityRelationshipSign": -1}, ""),
+        (True, RAW, "for processing"),
+        (False, RAW, ""),
+        (False, {"PixelIntensityRelationshipSign": -1}, ""),
+        (False, {"PixelIntensityRelationshipSign": 1}, "nothing was inverted"),
+        (True, {"PixelIntensityRelationshipSign": 1}, "and so it looks"),
+        (True, {"PhotometricInterpretation": "MONOCHROME1"}, ""),
+        (True, {"PhotometricInterpretation": "MONOCHROME1", **RAW}, ""),
+        (
+            True,
+            {"PhotometricInterpretation": "MONOCHROME1", "PixelIntensityRelationshipSign": 1},
+            "",
+        ),
+    ],
+)
+def test_bone_comes_out_bright(dark: bool, attributes: dict[str, Any], says: str) -> None:
+    found = read(limb(dark), BitsStored=12, **attributes)
+    np.testing.assert_allclose(found.pixels, BRIGHT, atol=1e-6)
+    assert says in " ".join(found.warnings)
+    assert bool(found.warnings) == bool(says)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,25 @@ def test_the_truncated_files_of_fracatlas_are_all_found() -> None:
     assert {path.parent.name for path in cut} == {"Non_fractured"}
     assert all(load(path).warnings for path in cut)
     assert not any(load(path).warnings for path in files[::50] if path not in cut)
+
+
+@pytest.mark.parametrize("kind", ["BMP", "PNG", "TIFF"])
+def test_an_image_transparent_everywhere_is_seen_nevertheless(kind: str) -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    found = {}
+    for alpha in (0, 255):
+        layers = np.dstack([colour, np.full((20, 30), alpha, np.uint8)])
+        buffer = io.BytesIO()
+        if kind == "BMP":
+            # Pillow writes no alpha into BMP: 32 bits by BITMAPV4HEADER, rows from below.
+            head = struct.pack("<IiiHHIIiiIIIIII", 108, 30, 20, 1, 32, 3, 2400, 0, 0, 0, 0,
+                               0xFF0000, 0xFF00, 0xFF, 0xFF000000)  # fmt: skip
+            body = np.ascontiguousarray(layers[::-1, :, [2, 1, 0, 3]]).tobytes()
+            buffer.write(b"BM" + struct.pack("<IHHI", 122 + len(body), 0, 0, 122))
+            buffer.write(head + b"BGRs" + bytes(48) + body)
+        else:
+            Image.fromarray(layers, "RGBA").save(buffer, kind)
+        found[alpha] = load_bytes(buffer.getvalue())
+    np.testing.assert_array_equal(found[0].pixels, found[255].pixels)
+    assert "transparent everywhere" in found[0].warnings[-1]
+    assert not found[255].warnings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import NamedTuple
 
 from fractura.errors import DamagedFileError, LoadError, UnsupportedFileError
@@ -84,6 +85,18 @@ def _dicom(data: bytes) -> Head:
             "it is not a PNG, JPEG, TIFF, BMP, WebP or DICOM image"
         ) from error
     return Head(header.columns, header.rows, header.bits_stored, "DICOM")
+
+
+def read_orientation(path: Path) -> int:
+    """EXIF's orientation of an image file, 1 to 8; 1 where there is none or it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            found = image.getexif().get(tiff_tags.ORIENTATION, 1)
+    except Exception:  # Pillow raises many types on damaged heads
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def _turned(head: Head, orientation: int) -> Head:

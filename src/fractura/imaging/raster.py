@@ -190,7 +190,9 @@ def _to_grey(samples: Samples, bits: int | None, orientation: int) -> Decoded:
         top = opaque = 1.0
         colour, warnings = stretch(colour)
     grey = luma(colour, top) if channels == 3 else colour[..., 0] / np.float32(top)
-    if alpha.size:
+    if alpha.size and not alpha.any():
+        warnings = (*warnings, "the image is transparent everywhere; transparency was ignored")
+    elif alpha.size:
         grey *= alpha[..., 0] / np.float32(opaque)
     np.clip(grey, 0, 1, out=grey)
     return Decoded(np.ascontiguousarray(grey), stored, None, warnings)

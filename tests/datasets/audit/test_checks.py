@@ -208,14 +208,16 @@ def test_marks_that_any_tool_would_accept_pass(corners, width, height):
     item = marked("a", (x_min, y_min, x_max, y_max))
     found = marks.check([item], [sized(width, height)]).problems
     good = (
-        x_max > x_min
-        and y_max > y_min
+        x_max - x_min >= 1
+        and y_max - y_min >= 1
         and x_max <= width
         and y_max <= height
         and (x_max - x_min) * (y_max - y_min) <= marks.LARGE * width * height
     )
     if good:
         assert found == ()
+    if 0 < x_max - x_min < 1 and y_max > y_min:
+        assert "less than a pixel" in found[0].sentence
     if x_min >= width or y_max <= y_min:
         assert [problem.severity for problem in found] == ["error"]
 

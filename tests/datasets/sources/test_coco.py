@@ -60,23 +60,21 @@ def test_boxes_polygons_and_splits_of_several_files(tmp_path: Path) -> None:
         "JSON files without COCO's lists": ["annotations/captions.json"],
         "annotations of images not listed": ["annotations/instances_train2017.json, annotation 4"],
         "listed images that are missing": [f"{val}, image 2: gone.png"],
-        "images without an id of their own": [f"{val}, image 3: other.png"],
         "images without a file name": [f"{val}, image 4"],
         "images that were listed before": ["annotations/all.json, image 1: images/train2017/b.png"],
-        "images that no JSON file lists": ["images/other.png"],
     }
-    first, metal, empty = (
+    first, metal, shared, other = (
         records[f"images/{name}"]
-        for name in ("train2017/ü.png", "train2017/b.png", "val2017/b.png")
+        for name in ("train2017/ü.png", "train2017/b.png", "val2017/b.png", "other.png")
     )
-    assert [r.label for r in (first, metal, empty)] == ["fracture", "unknown", "no fracture"]
-    assert [r.official_split for r in (first, metal, empty)] == ["train", "train", "valid"]
+    assert [r.label for r in (first, metal, shared, other)] == ["fracture", *["unknown"] * 3]
+    assert [r.official_split for r in (first, metal, shared)] == ["train", "train", "valid"]
+    assert all("the id 1 to several images" in r.notes[0] for r in (shared, other))
     boxed, outlined = first.fractures
     assert boxed.box == Box(10, 20, 40, 60.5)
     assert boxed.outlines[0] == ((10, 20), (30, 20), (30, 60))
     assert len(boxed.outlines) == 2
     assert outlined.box == Box(10, 20, 30, 60)
-    assert empty.annotations == ()
     assert (first.width, first.height) == (96, 128)
 
 

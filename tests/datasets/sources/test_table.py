@@ -137,7 +137,7 @@ def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
         ("path,label\nb.png,positive", {}, "--labels 'positive=abnormal'"),
         ("path,label\nb.png,normal", {"lable": "x"}, "no field 'lable' (did you mean 'label'?)"),
         ("path,label\nb.png,normal", {"age": "Aeg"}, "the column 'Aeg' is missing"),
-        ("file,label\nb.png,normal", {}, "say which one it is, for example --columns path=file"),
+        ("scan,label\nb.png,normal", {}, "say which one it is, for example --columns path=scan"),
         ("path,label,x_min\nb.png,normal,1", {}, "only x_min have one"),
         ("path,label\n", {}, "no line that can be read"),
     ],

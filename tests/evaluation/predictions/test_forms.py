@@ -197,3 +197,27 @@ def test_numbers_of_images_without_a_coco_file(tmp_path):
     assert answers.cases.probability.tolist() == [0, 0.5]
     assert answers.unknown == ("image 7", "image 99")
     assert answers.unanswered == ("set/000042.jpg", "set/d.jpg")
+
+
+@pytest.mark.parametrize("names", [["fracture"], ["fracture", "metal"]])
+def test_classes_counted_from_elsewhere_are_refused(tmp_path, names):
+    """Shifted by one, boxes of metal would be measured as fractures."""
+    records = [record("a.png"), record("b.png")]
+    results = [
+        {"image_id": "a.png", "category_id": number, "bbox": [1, 2, 3, 4], "score": 0.5}
+        for number in range(len(names))
+    ]
+    (tmp_path / "predictions.json").write_text(json.dumps(results))
+    listing = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names, 1)],
+    }
+    (tmp_path / "images.json").write_text(json.dumps(listing))
+    with pytest.raises(Exception, match=r"result 1: class 0 is none of those listed: 1 \(frac"):
+        read_predictions_of(tmp_path / "predictions.json", records)
+    folder = tmp_path / "yolo"
+    (folder / "labels").mkdir(parents=True)
+    (folder / "data.yaml").write_text(f"names: {json.dumps(names)}\n")
+    (folder / "labels" / "a.txt").write_text(f"{len(names)} 0.5 0.5 0.1 0.1 0.9\n")
+    with pytest.raises(Exception, match=f"a.txt, line 1: class {len(names)} is none of those"):
+        read_predictions_of(folder, records)

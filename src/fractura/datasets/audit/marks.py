@@ -21,6 +21,7 @@ _KINDS: dict[str, tuple[Severity, str]] = {
     "no area": ("error", "have no area"),
     "outside": ("error", "lie outside their image"),
     "partly outside": ("warning", "reach beyond their image"),
+    "tiny": ("error", "are less than a pixel wide or high; are their corners fractions?"),
     "large": ("warning", f"cover more than {LARGE:.0%} of their image"),
     "outline": ("warning", "have an outline that leaves the box"),
 }
@@ -62,7 +63,7 @@ def check(records: Sequence[Record], found: Sequence[Examination]) -> Check:
             AuditProblem(
                 "warning",
                 f"{plural(len(unmarked), 'image')} labelled fracture without any fracture marked, "
-                "in a source that marks them; a detector would learn them as background",
+                "in a source that marks them; training leaves them out of what teaches boxes",
                 tuple(record.id for record in unmarked),
             )
         )
@@ -103,6 +104,8 @@ def _fault(mark: Annotation, size: tuple[int, int] | None) -> str | None:
         return "not finite"
     if box.width <= 0 or box.height <= 0:
         return "no area"
+    if box.width < 1 or box.height < 1:
+        return "tiny"
     if size:
         width, height = size
         if box.x_min >= width or box.y_min >= height or box.x_max <= 0 or box.y_max <= 0:

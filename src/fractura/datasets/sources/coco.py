@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fractura.datasets.record import Dropped, Outline, Record, Split
 from fractura.datasets.sources.classes import Meaning, annotate, find_meanings, image_fields
 from fractura.datasets.sources.folder import Locator, one_split, read_folder, split_in, with_images
+from fractura.datasets.sources.marks import MarkError, check_pixels, to_upright, turned
 from fractura.datasets.sources.rle import decode_mask, mask_box, mask_outlines
 from fractura.datasets.sources.source import Options, Source
 from fractura.datasets.sources.words import splits_named
@@ -23,13 +25,18 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _File:
-    """One JSON file: its POSIX path from the folder, and what it lists."""
+    """One JSON file: its POSIX path from the folder, and what it lists.
+
+    ``shared`` are ids that several images have; ``lost``: some annotation names no listed image.
+    """
 
     name: str
     images: list[Any]
     marks: Mapping[Any, list[Any]]
     classes: Mapping[Any, str]
     strays: tuple[Dropped, ...]
+    shared: frozenset[Any]
+    lost: bool
 
     @property
     def splits(self) -> set[Split]:
@@ -71,7 +78,7 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
         for file in files
         for marks in file.marks.values()
         for mark in marks
-        if _is_key(key := mark.get("category_id")) and key in file.classes
+        if (key := _key(mark.get("category_id"))) in file.classes
     }
     meanings = find_meanings(str(root), sorted(used), options.labels)
     yield from (*folder.lost, *foreign)
@@ -79,13 +86,14 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
     for file in sorted(files, key=lambda file: (not file.splits, file.name)):
         yield from file.strays
         ids = set()
+        several = _listed_with_several_ids(file, locator)
         for number, item in enumerate(file.images, 1):
             where = f"{file.name}, image {number}"
             if not isinstance(item, dict) or not isinstance(item.get("file_name"), str):
                 yield Dropped(where, "images without a file name")
                 continue
-            key = item.get("id")
-            if not _is_key(key) or key in ids:
+            key = _key(item.get("id"))
+            if key is None or (key in ids and key not in file.shared):
                 yield Dropped(f"{where}: {item['file_name']}", "images without an id of their own")
                 continue
             ids.add(key)
@@ -96,38 +104,70 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
                 yield Dropped(f"{where}: {image}", "images that were listed before")
             else:
                 taken.add(image)
-                yield _record(file, item, image, folder.images[image], meanings, options)
+                record = _record(file, item, image, folder.images[image], meanings, options)
+                yield _unknown(record, file.name) if image in several else record
     if chosen is None:
         for image in folder.images:
             if image not in taken:
                 yield Dropped(image, "images that no JSON file lists")
 
 
+def _listed_with_several_ids(file: _File, locator: Locator) -> set[str]:
+    """Images that a file lists several times, under several ids: some item means another image."""
+    ids: dict[str, set[Any]] = defaultdict(set)
+    for item in file.images:
+        if isinstance(item, dict) and isinstance(item.get("file_name"), str):
+            image = locator.by_name(item["file_name"], file.name)
+            if image is not None:
+                ids[image].add(_key(item.get("id")))
+    return {image for image, keys in ids.items() if len(keys) > 1}
+
+
+def _unknown(record: Record, name: str) -> Record:
+    note = f"{name} lists an image of this name under several ids"
+    return replace(
+        record, label="unknown", annotations=(), fracture_types=(), notes=(*record.notes, note)
+    )
+
+
 def _read_file(name: str, path: Path) -> _File | None:
     try:
         content = json.loads(path.read_bytes())
         images, marks = content["images"], content["annotations"]
-        classes = {item["id"]: str(item["name"]) for item in content["categories"]}
+        classes = {_key(item["id"]): str(item["name"]) for item in content["categories"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if not isinstance(images, list) or not isinstance(marks, list):
         return None
-    known = {item["id"] for item in images if isinstance(item, dict) and _is_key(item.get("id"))}
+    keys = Counter(_key(item.get("id")) for item in images if isinstance(item, dict))
+    shared = {key for key, count in keys.items() if key is not None and count > 1}
     of_image: dict[Any, list[Any]] = defaultdict(list)
     strays = []
     for number, mark in enumerate(marks, 1):
-        key = mark.get("image_id") if isinstance(mark, dict) else None
-        if _is_key(key) and key in known:
+        key = _key(mark.get("image_id")) if isinstance(mark, dict) else None
+        if key in shared:
+            strays.append(
+                Dropped(f"{name}, annotation {number}", "annotations of an id of several images")
+            )
+        elif key is not None and key in keys:
             of_image[key].append(mark)
         else:
             strays.append(
                 Dropped(f"{name}, annotation {number}", "annotations of images not listed")
             )
-    return _File(name, images, of_image, classes, tuple(strays))
+    lost = any(stray.reason.endswith("not listed") for stray in strays)
+    return _File(name, images, of_image, classes, tuple(strays), frozenset(shared), lost)
 
 
-def _is_key(value: Any) -> bool:
-    return isinstance(value, int | str)
+def _key(value: Any) -> int | str | None:
+    """An id in one form: exporters write 7, 7.0 and "7" for the same; ``None`` if it is none."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        text = value.strip()
+        is_number = re.fullmatch(r"0|[1-9]\d{0,17}", text) is not None
+        return int(text) if is_number else text or None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _record(
@@ -142,15 +182,33 @@ def _record(
     if split is None and not notes:
         split, notes = split_in(image)
     marks, wrong = [], []
-    for mark in file.marks.get(item["id"], ()):
-        try:
-            marks.append((file.classes[mark["category_id"]], *_shape(mark)))
-        except (KeyError, TypeError, ValueError, OverflowError):
-            wrong.append(
-                f"{file.name}, annotation {mark.get('id')!r} is not understood and left out"
-            )
-    content, more = image_fields((name for name, *_ in marks), meanings, complete=not wrong)
+    named, key = [], _key(item["id"])
     width, height = item.get("width"), item.get("height")
+    for mark in file.marks.get(key, ()):
+        where = f"{file.name}, annotation {mark.get('id')!r}"
+        try:
+            name = file.classes[_key(mark["category_id"])]
+            try:
+                marks.append((name, *_shape(mark)))
+            except MarkError as error:
+                wrong.append(f"{where} is left out: {error}")
+            named.append(name)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            wrong.append(f"{where} is not understood and left out")
+    try:
+        boxes = to_upright([box for _, box, _ in marks], path, (width, height))
+        marks = [
+            (name, upright, outlines if upright == box else ())
+            for (name, box, outlines), upright in zip(marks, boxes, strict=True)
+        ]
+    except MarkError as error:
+        marks = []
+        wrong.append(f"{file.name}: the marks of {item['file_name']} are left out: {error}")
+    if key in file.shared:
+        wrong.append(f"{file.name} gives the id {item['id']!r} to several images")
+    elif file.lost and not named:
+        wrong.append(f"{file.name} has annotations of images that it does not list")
+    content, more = image_fields(named, meanings, complete=not wrong)
     return Record(
         id=f"{options.name}/{image}",
         path=path,
@@ -186,6 +244,10 @@ def _shape(mark: Item) -> tuple[Box, tuple[Outline, ...]]:
         box = Box(x, y, x + width, y + height)
     if box is None:
         raise ValueError("there is neither a box nor an outline")
+    check_pixels(box)
+    degrees = float((mark.get("attributes") or {}).get("rotation") or 0)
+    if not outlines:
+        box = turned(box, degrees)
     return box, outlines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -124,24 +125,48 @@ class Locator:
         """The image with this name or path, or ``None``.
 
         Among several images of one name, it is the one whose path has the longest end in common
-        with the given one; then the one nearest to ``near``; then the one in the same split.
+        with the given one; then the one nearest to ``near``; then the one in the same split. An
+        image in another folder than the name says, or in another split than the annotation file's,
+        is another image.
 
         Args:
             name: as annotation files have it: a name, a path, one of another machine.
             near: POSIX path of the annotation file.
         """
         path = PurePosixPath(_composed(name.replace("\\", "/")))
-        found = self._named.get(path.name, [])
+        found = [
+            image
+            for image in self._named.get(path.name, [])
+            if _same_folders(_composed(image), path) and _same_split(image, near)
+        ]
         return _nearest(_most(found, lambda image: _shared_end(_composed(image), path)), near)
 
     def by_stem(self, stem: str, near: str) -> str | None:
         """As :meth:`by_name` for a name without its suffix."""
-        return _nearest(self._stems.get(_composed(stem), []), near)
+        found = [
+            image for image in self._stems.get(_composed(stem), []) if _same_split(image, near)
+        ]
+        return _nearest(found, near)
 
 
 def _composed(name: str) -> str:
     """Unicode's composed form: macOS writes accents in file names apart from their letters."""
     return unicodedata.normalize("NFC", name)
+
+
+def _same_folders(image: str, path: PurePosixPath) -> bool:
+    """Whether one of two paths ends in the other; paths of another machine may differ."""
+    absolute = path.is_absolute() or re.match("[A-Za-z]:", path.parts[0]) is not None
+    if absolute or len(path.parts) == 1:
+        return True
+    shared = _shared_end(image, path)
+    return shared in (len(path.parts), len(PurePosixPath(image).parts))
+
+
+def _same_split(image: str, near: str) -> bool:
+    """Whether an image may belong to an annotation file, by the splits that both are named for."""
+    own, theirs = splits_named(posixpath.dirname(image)), splits_named(near)
+    return not own or not theirs or bool(own & theirs)
 
 
 def _nearest(found: list[str], near: str) -> str | None:

@@ -6,7 +6,7 @@ import difflib
 import math
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from fractura.datasets.record import FRACTURE, Annotation, Dropped, Label, Record
 from fractura.datasets.sources import words
 from fractura.datasets.sources.classes import strongest
+from fractura.datasets.sources.marks import MarkError, check_pixels, to_upright
 from fractura.datasets.sources.source import Options, Source, SourceError
 from fractura.datasets.sources.tables import check_head, read_table
 from fractura.datasets.storage import arrow
@@ -30,7 +31,17 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "official_split": words.find_split,
     "order": lambda word: int(word) if word.isdecimal() else None,
 }
-_ALIASES = {"official_split": "split", "licence": "license"}
+_ALIASES: Mapping[str, Collection[str]] = {
+    "official_split": ("split", "set"),
+    "licence": ("license",),
+    "path": ("filename", "file", "image", "imagepath", "filepath", "imagename"),
+    "label": ("class", "classname"),
+    "x_min": ("x1", "left"),
+    "y_min": ("y1", "top"),
+    "x_max": ("x2", "right"),
+    "y_max": ("y2", "bottom"),
+}
+"""Usual names of columns beside our own, squeezed; a column of our own name goes first."""
 FIELDS = ("path", "label", "id", *_PARSERS, *_LISTS, *BOX)
 """What a column can be mapped to."""
 
@@ -153,13 +164,13 @@ def _map_columns(
     if head is None:
         raise SourceError(f"{table}: the table has no line that can be read below its head")
     taken = set(mapped.values())
-    columns = {
-        name: column
-        for name in FIELDS
-        for column in reversed(head)
-        if column not in taken
-        and words.squeeze(column) in (words.squeeze(name), _ALIASES.get(name))
-    }
+    columns = {}
+    for name in FIELDS:
+        for word in (words.squeeze(name), *_ALIASES.get(name, ())):
+            found = [c for c in head if c not in taken and words.squeeze(c) == word]
+            if found:
+                columns[name] = found[0]
+                break
     columns.update(mapped)
     for name in ("path", "label"):
         if name not in columns:
@@ -210,6 +221,14 @@ def _read_image(
     box, notes = _box(corners), []
     if any(corners) and box is None:
         notes.append(f"{where}: the box {', '.join(corners)} is not understood and left out")
+    if box is not None:
+        try:
+            check_pixels(box)
+            stated = (_side(cells, "width"), _side(cells, "height"))
+            (box,) = to_upright([box], path, stated)
+        except MarkError as error:
+            notes.append(f"{where}: the box {', '.join(corners)} is left out: {error}")
+            box = None
     for field, parse in _PARSERS.items():
         if field in values and parse(values[field]) is None:
             notes.append(f"{where}: {columns[field]} is {values.pop(field)!r}, which is not known")
@@ -218,6 +237,11 @@ def _read_image(
     marks = [] if box is None else [(label, box)]
     whole = not any(corners)
     return _Image(f"{options.name}/{name}", path, values, [label], marks, whole, notes, extra)
+
+
+def _side(cells: Mapping[str, str], name: str) -> int | None:
+    text = next((cell for column, cell in cells.items() if words.squeeze(column) == name), "")
+    return int(float(text)) if re.fullmatch(r"\d+(\.0*)?", text) else None
 
 
 def _box(corners: Sequence[str]) -> Box | None:

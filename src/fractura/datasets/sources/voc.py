@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
@@ -20,6 +20,7 @@ from fractura.datasets.sources.folder import (
     split_in,
     with_images,
 )
+from fractura.datasets.sources.marks import MarkError, check_pixels, to_upright, turned
 from fractura.datasets.sources.source import Options, Source, SourceError
 from fractura.datasets.sources.words import find_split
 from fractura.findings import Box
@@ -37,6 +38,7 @@ class _Sheet:
     height: int | None
     marks: tuple[tuple[str, Box], ...]
     wrong: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
@@ -63,13 +65,22 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
         if isinstance(sheet, Dropped):
             yield sheet
             continue
-        image = locate.by_stem(PurePosixPath(name).stem, name)
-        image = image or (locate.by_name(sheet.image, name) if sheet.image else None)
+        own = locate.by_stem(PurePosixPath(name).stem, name)
+        named = locate.by_name(sheet.image, name) if sheet.image else None
+        image = own or named
         if image is None:
             yield Dropped(name, "XML files without an image")
+        elif own and named and own != named:
+            yield Dropped(name, "XML files that name another image than their own name does")
         elif image in sheets:
+            sheets[image] = replace(
+                sheets[image], wrong=(*sheets[image].wrong, f"{name} speaks of this image, too")
+            )
             yield Dropped(name, "XML files of an image that has another")
         else:
+            if own and sheet.image and PurePosixPath(sheet.image).stem != PurePosixPath(own).stem:
+                note = f"{name} calls its image {sheet.image}, which is not there"
+                sheet = replace(sheet, notes=(note,))
             sheets[image] = sheet
     classes = sorted({name for sheet in sheets.values() for name, _ in sheet.marks})
     meanings = find_meanings(str(root), classes, options.labels)
@@ -79,7 +90,7 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
         split, notes = one_split(listed.get(image, ()), "ImageSets")
         if split is None and not notes:
             split, notes = split_in(image)
-        content, more = _content(sheets.get(image), meanings)
+        content, more = _content(sheets.get(image), path, meanings)
         yield Record(
             id=f"{options.name}/{image}",
             path=path,
@@ -92,15 +103,25 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
 
 
 def _content(
-    sheet: _Sheet | None, meanings: Mapping[str, Meaning]
+    sheet: _Sheet | None, path: Path, meanings: Mapping[str, Meaning]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     if sheet is None:
         return {"label": "unknown"}, ("there is no XML file",)
     marked = [name for name, _ in sheet.marks]
     content, notes = image_fields(marked, meanings, complete=not sheet.wrong)
     content |= {"width": sheet.width, "height": sheet.height}
-    content["annotations"] = tuple(annotate(name, meanings[name], box) for name, box in sheet.marks)
-    return content, (*notes, *sheet.wrong)
+    wrong: tuple[str, ...] = ()
+    try:
+        for _, box in sheet.marks:
+            check_pixels(box)
+        boxes = to_upright([box for _, box in sheet.marks], path, (sheet.width, sheet.height))
+    except MarkError as error:
+        boxes, wrong = [], (f"the marks are left out: {error}",)
+    content["annotations"] = tuple(
+        annotate(name, meanings[name], box)
+        for name, box in zip(marked[: len(boxes)], boxes, strict=True)
+    )
+    return content, (*notes, *sheet.notes, *sheet.wrong, *wrong)
 
 
 def _read_sheet(path: Path, name: str) -> _Sheet | Dropped:
@@ -124,10 +145,21 @@ def _read_sheet(path: Path, name: str) -> _Sheet | Dropped:
         elif edges[0] > edges[2] or edges[1] > edges[3]:
             wrong.append(f"{name}, object {number} has its edges the wrong way round; left out")
         else:
-            marks.append((label, Box(*edges)))
+            marks.append((label, turned(Box(*edges), _rotation(element))))
     image = (tree.findtext("filename") or "").strip()
     width, height = (_side(tree.findtext(f"size/{side}") or "") for side in ("width", "height"))
     return _Sheet(name, image, width, height, tuple(marks), tuple(wrong))
+
+
+def _rotation(element: ElementTree.Element) -> float:
+    """Degrees of CVAT's attribute ``rotation``; 0 without it."""
+    for attribute in element.iter("attribute"):
+        if (attribute.findtext("name") or "").strip() == "rotation":
+            try:
+                return float(attribute.findtext("value") or 0)
+            except ValueError:
+                return 0.0
+    return 0.0
 
 
 def _side(text: str) -> int | None:

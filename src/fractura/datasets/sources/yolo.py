@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from fractura.datasets.head import read_orientation
 from fractura.datasets.record import Annotation, Dropped, Record
 from fractura.datasets.sources.classes import Meaning, annotate, find_meanings, image_fields
 from fractura.datasets.sources.folder import head_of, one_split, read_folder, split_in, with_images
 from fractura.datasets.sources.source import Options, Source
-from fractura.datasets.sources.yolo_config import NAME_FILES, read_config
+from fractura.datasets.sources.yolo_config import NAME_FILES, Config, read_config
 from fractura.findings import Box
 
 
@@ -33,7 +34,8 @@ def read_as(source: Source, root: Path, options: Options) -> Iterator[Record | D
 
     The label file of ``train/images/x.jpg`` is ``train/labels/x.txt``, or ``x.txt`` beside the
     image. A line with four numbers after the class is a box (centre and size), one with three or
-    more pairs a polygon, all as fractions of the image's sides, which its head tells. Fractions
+    more pairs a polygon, or a box with key points where ``data.yaml`` has ``kpt_shape``; all as
+    fractions of the image's sides, which its head tells. Fractions
     outside 0..1 are kept. Splits are those of ``data.yaml``, else of the folders' names. An image
     with an empty label file shows no fracture; one without a label file is ``unknown``.
 
@@ -57,7 +59,7 @@ def read_as(source: Source, root: Path, options: Options) -> Iterator[Record | D
             content: dict[str, Any] = {"label": "unknown"}
             notes += ("there is no label file",)
         else:
-            content, more = _read_labels(folder.others[text], text, path, config.names, meanings)
+            content, more = _read_labels(folder.others[text], text, path, config, meanings)
             notes += more
         yield Record(
             id=f"{options.name}/{image}",
@@ -88,7 +90,7 @@ def _label_file(image: str, others: Collection[str]) -> str | None:
 
 
 def _read_labels(
-    file: Path, name: str, image: Path, names: Mapping[int, str], meanings: Mapping[str, Meaning]
+    file: Path, name: str, image: Path, config: Config, meanings: Mapping[str, Meaning]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Label, types and annotations of an image, and notes about what could not be read."""
     try:
@@ -98,7 +100,7 @@ def _read_labels(
     marks, wrong = [], []
     for number, line in enumerate(lines, 1):
         if line.strip():
-            mark = _parse(line.split(), names)
+            mark = _parse(line.split(), config)
             if mark is None:
                 wrong.append(f"{name}, line {number} is not understood and left out")
             else:
@@ -106,7 +108,12 @@ def _read_labels(
     marked = [mark.name for mark in marks]
     content, notes = image_fields(marked, meanings, complete=not wrong)
     head = head_of(image) if marks else None
-    if head is not None:
+    if head is not None and read_orientation(image) != 1:
+        wrong.append(
+            "its file is turned by EXIF, and nothing tells whether the marks are of the picture as "
+            "it is stored or as it is shown; they are left out"
+        )
+    elif head is not None:
         content["annotations"] = tuple(
             _annotation(mark, head.width, head.height, meanings[mark.name]) for mark in marks
         )
@@ -117,7 +124,8 @@ def _read_labels(
     return content, (*notes, *wrong)
 
 
-def _parse(words: list[str], names: Mapping[int, str]) -> _Mark | None:
+def _parse(words: list[str], config: Config) -> _Mark | None:
+    names = config.names
     try:
         index, *numbers = map(float, words)
     except ValueError:
@@ -125,8 +133,8 @@ def _parse(words: list[str], names: Mapping[int, str]) -> _Mark | None:
     if index not in names or not all(abs(number) < 1e6 for number in numbers):
         return None
     name = names[int(index)]
-    if len(numbers) == 4:
-        x, y, width, height = numbers
+    if len(numbers) == 4 or (config.key_points and len(numbers) > 4):
+        x, y, width, height = numbers[:4]
         left, top, right, bottom = x - width / 2, y - height / 2, x + width / 2, y + height / 2
         corners = ((left, top), (right, bottom))
         return _Mark(name, corners, True) if width >= 0 and height >= 0 else None

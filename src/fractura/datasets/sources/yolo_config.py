@@ -35,12 +35,14 @@ class Config:
         names: of the classes, by number.
         places: the splits that a folder or an image is put in.
         missing: what it names and is not there.
+        key_points: lines are boxes with key points after them (``kpt_shape``), not polygons.
     """
 
     path: str
     names: Mapping[int, str]
     places: Mapping[str, set[Split]] = field(default_factory=dict)
     missing: tuple[Dropped, ...] = ()
+    key_points: bool = False
 
     def splits_of(self, image: str) -> set[Split]:
         """The splits that the file puts an image in."""
@@ -115,7 +117,8 @@ def _from_yaml(folder: Folder, name: str, content: Mapping[str, Any]) -> Config:
                     else:
                         where = f"{place}, line {line}"
                         missing.append(Dropped(where, "listed images that are missing"))
-    return Config(name, _names(folder.root / name, content["names"]), places, tuple(missing))
+    names = _names(folder.root / name, content["names"])
+    return Config(name, names, places, tuple(missing), bool(content.get("kpt_shape")))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -74,7 +74,8 @@ class Classes:
         """Whether boxes of a class count.
 
         Raises:
-            PredictionError: it is a second class, and nothing tells what they mean.
+            PredictionError: it is a second class, and nothing tells what they mean; or it is none
+                of those that are listed, so that the others may be shifted, too.
         """
         if self._names is None:
             if self._wanted and key not in self._wanted:
@@ -85,6 +86,12 @@ class Classes:
                 )
             self._wanted.add(key)
             return True
+        if key not in self._names:
+            listed = ", ".join(f"{number!r} ({name})" for number, name in self._names.items())
+            raise PredictionError(
+                f"class {key!r} is none of those listed: {listed}; perhaps one side counts from 0 "
+                "and the other from 1. Write the listed numbers"
+            )
         if key in self._wanted:
             return True
         self._others[key] += 1

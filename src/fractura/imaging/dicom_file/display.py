@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,11 @@ from fractura.imaging.dicom_file.header import DicomHeader, LookupTable, Window
 from fractura.imaging.grey import Pixels, Samples, bits_in_use, luma
 
 Floats = NDArray[np.float64]
+
+FLAT, LEVELS = 0.02, 16
+"""A window hides an image of more levels whose grey values span less."""
+LEAST_SHOWN = 0.1
+"""Share of the samples' span that a window must show."""
 
 
 def to_pixels(samples: Samples, header: DicomHeader) -> tuple[Pixels, tuple[str, ...]]:
@@ -49,6 +56,29 @@ def _from_colour(samples: Samples, header: DicomHeader) -> Pixels:
 
 
 def _from_grey(samples: Samples, header: DicomHeader) -> tuple[Pixels, tuple[str, ...]]:
+    pixels, warnings = _displayed(samples, header)
+    if header.window is None or not _hides(pixels, samples, header):
+        return pixels, warnings
+    centre, width, _ = header.window
+    ignored = f"the window {centre:g} / {width:g} shows nothing of the samples and was ignored"
+    pixels, warnings = _displayed(samples, replace(header, window=None))
+    return pixels, (ignored, *warnings)
+
+
+def _hides(pixels: Pixels, samples: Samples, header: DicomHeader) -> bool:
+    """Whether a window shows hardly anything of samples that differ."""
+    there = samples[::4, ::4]
+    if header.window is None or len(np.unique(there)) <= LEVELS:
+        return False
+    values = np.percentile(there, (0.5, 99.5)) * header.slope + header.intercept
+    first, last = sorted(values.tolist())
+    centre, width, _ = header.window
+    shown = min(last, centre + width / 2) - max(first, centre - width / 2)
+    low, high = np.percentile(pixels[::4, ::4], (0.5, 99.5))
+    return bool(high - low < FLAT or shown < LEAST_SHOWN * (last - first))
+
+
+def _displayed(samples: Samples, header: DicomHeader) -> tuple[Pixels, tuple[str, ...]]:
     padding = find_padding(samples, header)
     low, high = 0.0, 1.0
     warnings: tuple[str, ...] = ()

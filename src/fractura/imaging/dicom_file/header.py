@@ -46,6 +46,8 @@ KEYWORDS = [
     "WindowWidth",
     "VOILUTFunction",
     "PresentationLUTShape",
+    "PresentationIntentType",
+    "PixelIntensityRelationshipSign",
     "PixelData",
     *_SPACINGS,
     *(name + part for name in _PALETTE for part in ("Descriptor", "Data")),
@@ -96,6 +98,8 @@ class DicomHeader:
     voi_lut: LookupTable | None
     window: Window | None
     inverse: bool
+    intent: str
+    intensity_sign: int | None
     palette: tuple[LookupTable, ...]
     spacing_mm: tuple[float, float] | None
     warnings: tuple[str, ...]
@@ -152,6 +156,8 @@ def read_header(dataset: Dataset) -> DicomHeader:
         voi_lut=optional.table("VOILUTSequence", negative),
         window=optional.read(_window, "WindowCenter", "WindowWidth", "VOILUTFunction"),
         inverse=photometric == "MONOCHROME1" or shape == "INVERSE",
+        intent=str(optional.read(str, "PresentationIntentType") or "").strip().upper(),
+        intensity_sign=optional.read(int, "PixelIntensityRelationshipSign"),
         palette=optional.palette() if photometric == "PALETTE COLOR" else (),
         spacing_mm=next((spacing for spacing in spacings if spacing), None),
         warnings=tuple(optional.warnings),

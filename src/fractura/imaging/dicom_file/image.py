@@ -6,6 +6,7 @@ from fractura.imaging.dicom_file.display import to_pixels
 from fractura.imaging.dicom_file.header import KEYWORDS, read_header
 from fractura.imaging.dicom_file.parse import parse
 from fractura.imaging.dicom_file.pixels import decode_frame
+from fractura.imaging.dicom_file.polarity import made_bright
 from fractura.imaging.frames import choose_frame
 from fractura.imaging.grey import Decoded
 
@@ -21,6 +22,6 @@ def decode(data: bytes, frame: int | None) -> Decoded:
     index = choose_frame(frame, header.frames)
     samples, notes = decode_frame(dataset, header, index)
     pixels, more_notes = to_pixels(samples, header)
-    return Decoded(
-        pixels, header.bits_stored, header.spacing_mm, (*header.warnings, *notes, *more_notes)
-    )
+    pixels, polarity = made_bright(pixels, header)
+    warnings = (*header.warnings, *notes, *more_notes, *polarity)
+    return Decoded(pixels, header.bits_stored, header.spacing_mm, warnings)
