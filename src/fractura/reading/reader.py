@@ -24,6 +24,7 @@ from fractura.reading.calibration import sigmoid, softmax
 from fractura.reading.decode import DecodedBoxes, decode
 from fractura.reading.model import DEFAULT_MODEL, ImageOutput, Model, ModelDescription
 from fractura.reading.reliability import UNLIKE, not_evaluated
+from fractura.reading.visibility import TOO_LITTLE, shows_too_little
 from fractura.regions import OUTSIDE
 
 SMALLEST_SCORE = 0.001
@@ -82,8 +83,9 @@ class Reader:
     ) -> Reading:
         """Say what the model sees in one radiograph.
 
-        What is outside the model's scope (:mod:`fractura.ood.scope`), or looks unlike all that it
-        has learned from (:mod:`fractura.ood.detector`), is ``not evaluated``, with the reason.
+        What shows too little (:mod:`fractura.reading.visibility`), is outside the model's scope
+        (:mod:`fractura.ood.scope`) or looks unlike all that it has learned from
+        (:mod:`fractura.ood.detector`) is ``not evaluated``, with the reason.
 
         Args:
             radiograph: from :func:`fractura.load`.
@@ -125,7 +127,8 @@ class Reader:
             milliseconds={"preprocess": fitting, "network": network, "boxes": boxes},
             heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
-        reason = self._declines(uncalibrated)
+        blank = shows_too_little(radiograph.pixels)
+        reason = TOO_LITTLE if blank else self._declines(uncalibrated)
         return reading if reason is None else not_evaluated(reading, reason)
 
     def _declines(self, seen: UncalibratedReading) -> Reason | None:
