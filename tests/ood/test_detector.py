@@ -16,7 +16,7 @@ from PIL import Image
 
 from fractura import FracturaError, Radiograph, Reader, load
 from fractura.imaging.phantom import make_phantom
-from fractura.ood.detector import WARNING, OodDetector, ood_detector_from
+from fractura.ood.detector import OodDetector, ood_detector_from
 from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
 from tests.reading.networks import describe, write_constants
 
@@ -75,7 +75,7 @@ def test_unknown_versions_are_silent_and_damage_is_told() -> None:
         )
 
 
-def test_only_models_that_remember_warn_and_the_network_runs_once(tmp_path: Path) -> None:
+def test_only_models_that_remember_decline_and_the_network_runs_once(tmp_path: Path) -> None:
     radiograph = Radiograph(np.random.default_rng(0).random((40, 30), dtype=np.float32), "", None)
     radiograph = replace(radiograph, warnings=("first",))
     plain = describe("binary-fracture", FRACTURES)
@@ -83,15 +83,17 @@ def test_only_models_that_remember_warn_and_the_network_runs_once(tmp_path: Path
     far: dict[str, Any] = {"logits": [[1.0, 4.0]], "embedding": [[9.0, 9.0, 0.0]]}
     near: dict[str, Any] = {**far, "embedding": [[1.5, 1.0, 0.0]]}
     blind = {"logits": far["logits"]}
-    warnings = []
+    decisions = []
     for description, outputs in ((knowing, far), (knowing, near), (knowing, blind), (plain, far)):
         reader = Reader(write_constants(tmp_path / "m.onnx", description, **outputs))
         runtime, runs = reader._model._runtime, []
         run = runtime.run
         runtime.run = lambda *given, run=run, runs=runs: (runs.append(1), run(*given))[1]  # type: ignore[method-assign]
-        warnings.append(reader.read(radiograph).warnings)
+        reading = reader.read(radiograph)
+        assert reading.warnings == ("first",)
+        decisions.append((reading.decision, reading.reason and reading.reason.code))
         assert len(runs) == 1
-    assert warnings == [("first", WARNING), ("first",), ("first",), ("first",)]
+    assert decisions == [("not evaluated", "unlike"), *[("fracture", None)] * 3]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def reader() -> Reader:
 
 
 def is_flagged(reader: Reader, pixels: Any) -> bool:
-    return WARNING in reader.read(Radiograph(np.asarray(pixels, np.float32), "")).warnings
+    return not reader.read(Radiograph(np.asarray(pixels, np.float32), "")).reliable
 
 
 def test_what_the_shipped_model_remembers_is_small(reader: Reader) -> None:
@@ -118,22 +120,22 @@ def test_photographs_textures_and_pages_are_flagged_in_grey(
     reader: Reader, name: str, tmp_path: Path
 ) -> None:
     Image.fromarray(getattr(skimage.data, name)()).save(tmp_path / "p.png")
-    assert WARNING in reader.read(load(tmp_path / "p.png")).warnings
+    assert not reader.read(load(tmp_path / "p.png")).reliable
 
 
 def test_phantoms_are_not_flagged_and_threads_agree(reader: Reader) -> None:
     phantoms = [make_phantom(5000 + seed).radiograph for seed in range(10)]
-    alone = [reader.read(radiograph).warnings for radiograph in phantoms]
-    assert sum(WARNING in warnings for warnings in alone) <= 1
+    alone = [reader.read(radiograph).decision for radiograph in phantoms]
+    assert alone.count("not evaluated") <= 1
     with ThreadPoolExecutor(4) as pool:
-        assert [reading.warnings for reading in pool.map(reader.read, phantoms)] == alone
+        assert [reading.decision for reading in pool.map(reader.read, phantoms)] == alone
 
 
 def test_radiographs_are_not_flagged(reader: Reader, shared_data: Path) -> None:
     own = sorted((shared_data / "fracatlas" / "images").glob("*/*.jpg"))[::180]
     others = sorted((shared_data / "roboflow-bone-fracture").glob("*/images/*.jpg"))[::90]
     tibia = shared_data / "dicom" / "WG04" / "REF" / "RG3_UNC.dcm"
-    flags = [WARNING in reader.read_file(path).warnings for path in (*own, tibia)]
+    flags = [not reader.read_file(path).reliable for path in (*own, tibia)]
     assert sum(flags) <= 1
     assert not flags[-1]
-    assert sum(WARNING in reader.read_file(path).warnings for path in others) <= 0.2 * len(others)
+    assert sum(not reader.read_file(path).reliable for path in others) <= 0.2 * len(others)

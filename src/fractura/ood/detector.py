@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from fractura.errors import ModelError
 
-WARNING = "does not look like a bone radiograph"
 VERSION = 1
 """Of the form in a model file. A reader that does not know it gives no warning."""
 
@@ -60,7 +59,7 @@ class OodDetector:
         return float(np.log(max(distance, 1e-12)) + kernel @ self.weights + self.bias)
 
     def flags(self, embedding: NDArray[np.floating[Any]]) -> bool:
-        """Whether a picture gets the :data:`WARNING`; also where its embedding is not finite."""
+        """Whether a picture looks unlike what the model knows, or its embedding is not finite."""
         return not self.score(embedding) <= self.threshold
 
     def to_dict(self) -> dict[str, Any]:

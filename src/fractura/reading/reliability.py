@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fractura.findings import Reading, Reason
-from fractura.ood.detector import WARNING
 
-UNLIKE = Reason("unlike", f"the picture {WARNING}")
+UNLIKE = Reason("unlike", "the picture looks unlike all that the model has learned from")
 """Of pictures that look unlike all that the model has learned from."""
 
 

@@ -17,7 +17,6 @@ from fractura.evaluation.stress.ood import OWN, foreign, share
 from fractura.findings import Reading
 from fractura.imaging.radiograph import Radiograph
 from fractura.imaging.save import save_png, to_16_bit
-from fractura.ood.detector import WARNING
 from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
 
 
@@ -60,8 +59,8 @@ def test_all_kinds_are_read_and_what_cannot_be_loaded_is_left_out(
     cases = Cases("m", records, np.zeros(4, bool), np.zeros(4), np.arange(4))
 
     def read(radiograph: Radiograph) -> Reading:
-        said = (WARNING,) if radiograph.pixels.mean() > 0.3 else ()
-        return Reading(None, "", "m", 1, 1, 0.5, "uncertain", (), warnings=said)
+        known = radiograph.pixels.mean() <= 0.3
+        return Reading(None, "", "m", 1, 1, 0.5, "uncertain", (), reliable=known)
 
     (tmp_path / "bad.png").write_bytes(b"none")
     kinds = {"files": [*paths, tmp_path / "bad.png"], "none": []}

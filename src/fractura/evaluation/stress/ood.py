@@ -15,7 +15,6 @@ from fractura.evaluation.interval import Figure, json_figure
 from fractura.evaluation.stress.reread import Read
 from fractura.imaging.load import load
 from fractura.imaging.radiograph import Radiograph
-from fractura.ood.detector import WARNING
 from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
 from fractura.parallel import map_in_order
 from fractura.progress import Progress
@@ -40,7 +39,7 @@ def foreign(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Share of each kind of picture that gets the warning :data:`fractura.ood.detector.WARNING`.
+    """Share of each kind of picture that is not evaluated.
 
     Made-up pictures (:mod:`fractura.ood.synthetic`) are always read. They are of the kinds that
     models' statistics are fitted to, so that they tell less than ``kinds``. Files that cannot be
@@ -114,7 +113,7 @@ def _flags(
         except LoadError:
             return None
         shown = radiograph if isinstance(radiograph, Radiograph) else radiograph()
-        return WARNING in read(shown).warnings
+        return not read(shown).reliable
 
     flags: Iterable[bool | None] = map_in_order(one, pictures, workers)
     if progress is not None:
