@@ -20,6 +20,7 @@ from fractura.datasets.split import (
     count_places,
     group_sizes,
     keep_official_test,
+    leave_source_out,
     place,
     split_by_ratios,
     split_in_folds,
@@ -268,3 +269,30 @@ def test_groups_file(tmp_path: Path) -> None:
             read_groups(path)
     with pytest.raises(ManifestError, match=r"1 ids .*\(the first is b\)"):
         with_groups(records, {"b": "g"})
+
+
+def test_a_source_is_left_out_whole_with_all_that_shares_its_groups() -> None:
+    rows = [
+        ("a", "train", "g1"),
+        ("a", "test", "g2"),
+        ("a", "valid", None),
+        ("b", "train", "g1"),
+        ("b", None, "g3"),
+        ("c", "train", "g3"),
+    ]
+    records = [
+        Record(
+            id=f"{source}/{number}",
+            path=Path("x.png"),
+            source=source,
+            label="fracture",
+            split=split,
+            group=group,
+        )
+        for number, (source, split, group) in enumerate(rows)
+    ]
+    placed, torn = leave_source_out(records, "b")
+    assert [record.split for record in placed] == [None, None, "valid", "test", "test", None]
+    assert torn == 2
+    with pytest.raises(SplitError, match="no source d; the manifest has a, b, c"):
+        leave_source_out(records, "d")

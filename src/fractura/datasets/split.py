@@ -45,6 +45,38 @@ def split_by_ratios(
     return _placed(records, {record.id: _UNKNOWN for record in records} | placed)
 
 
+def leave_source_out(records: Sequence[Record], source: str) -> tuple[tuple[Record, ...], int]:
+    """Every record of a source to the test split, and every other out of it.
+
+    Records of other sources stay where they are, but in no split if they were in the test split
+    or share a group with the source.
+
+    Args:
+        records: that have been split.
+        source: its name.
+
+    Returns:
+        The records, and how many of other sources were left out for their group.
+
+    Raises:
+        SplitError: there is no such source.
+    """
+    if source not in {record.source for record in records}:
+        names = ", ".join(sorted({record.source for record in records}))
+        raise SplitError(f"there is no source {source}; the manifest has {names}")
+    groups = {record.group for record in records if record.source == source and record.group}
+    placed, torn = [], 0
+    for record in records:
+        if record.source == source:
+            placed.append(replace(record, split="test"))
+            continue
+        shares = record.group in groups
+        torn += shares and record.split is not None
+        split = None if shares or record.split == "test" else record.split
+        placed.append(replace(record, split=split))
+    return tuple(placed), torn
+
+
 def split_officially(records: Sequence[Record]) -> tuple[Record, ...]:
     """The sources' own splits, without what they leak.
 
