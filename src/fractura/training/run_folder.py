@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from fractura.atomic_write import write_whole
 from fractura.errors import FracturaError, NotARunError, ResumableError
+from fractura.models.exported import is_exported
+from fractura.reading.model import Model
+from fractura.reading.trained_on import trained_on
 from fractura.training.recipe import Architecture, Recipe, read_recipe, recipe_yaml
 from fractura.training.tasks import task_adapter
 
@@ -103,8 +106,11 @@ def started_from(model: Architecture) -> str:
 
 
 def trained_before(model: Architecture) -> list[str]:
-    """Ids of the records on which the weights to start from were trained, in other runs."""
+    """Ids of the records on which the weights to start from were trained before."""
     found: set[str] = set()
+    if is_exported(model.pretrained):
+        description = Model(model.pretrained.partition("#")[0], 1).description
+        found |= trained_on(description.provenance) or set()
     for path in map(Path, (model.pretrained, *model.base_runs)):
         if path.name == WEIGHTS and (path.parent / SPLIT).is_file():
             found |= all_trained(read_run(path.parent))
