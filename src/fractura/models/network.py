@@ -160,7 +160,7 @@ def load_pretrained(network: FractureNetwork, pretrained: str) -> None:
             "mobilenet_v2", "download.pytorch.org", lambda: mobilenet_v2(weights="DEFAULT")
         )
     elif is_exported(pretrained):
-        fill_from_exported(network, pretrained, f"base.{pretrained.partition('#')[2] or 0}.")
+        load_exported(network, pretrained)
         return
     else:
         tensors = read_weights(Path(pretrained))
@@ -181,6 +181,20 @@ def load_pretrained(network: FractureNetwork, pretrained: str) -> None:
         (network.stride_32, 14),
     ):
         target.load_state_dict(features[first : first + len(target)].state_dict())
+
+
+def load_exported(network: FractureNetwork, pretrained: str) -> None:
+    """Fill it from a base network of an exported model; see :func:`load_pretrained`.
+
+    Heads that the model lacks say nothing until they are trained: their logits are 0.
+
+    Raises:
+        FracturaError: there is no such model, or it holds another network.
+    """
+    for head in (network.region, network.growth_plates):
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+    fill_from_exported(network, pretrained, f"base.{pretrained.partition('#')[2] or 0}.")
 
 
 def hold_statistics(module: nn.Module) -> None:

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 from torchvision.ops import roi_align
 
-from fractura.models.network import STRIDE, FractureNetwork, NetworkOutput, hold_statistics
+from fractura.models.exported import is_exported
+from fractura.models.network import (
+    STRIDE,
+    FractureNetwork,
+    NetworkOutput,
+    hold_statistics,
+    load_exported,
+)
 from fractura.models.pretrained import fits, read_weights, unfit
 
 PROPOSALS = 6
@@ -310,12 +317,17 @@ def load_base(network: TwoStageNetwork, runs: Sequence[str]) -> None:
 
     Args:
         network: to fill; has as many members as there are runs.
-        runs: path of each run's ``weights.safetensors``.
+        runs: path of each run's ``weights.safetensors``, or a base network of an exported model
+            (``fractura-s#1``).
 
     Raises:
         FracturaError: a file is missing or holds another network's weights.
     """
     for member, run in zip(network.base, runs, strict=True):
+        assert isinstance(member, FractureNetwork)
+        if is_exported(run):
+            load_exported(member, run)
+            continue
         tensors = read_weights(Path(run))
         if not fits(member, tensors):
             raise unfit(Path(run), "a base network of fractura-two-stage", tensors)

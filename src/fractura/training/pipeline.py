@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError, model_validator
 
 from fractura.errors import FracturaError
+from fractura.models.exported import is_exported
 from fractura.training.recipe import Recipe, RecipeSection, read_recipe, read_yaml
 from fractura.training.recipes import recipe_path
 
@@ -20,7 +21,8 @@ class Stage(RecipeSection):
     Attributes:
         name: of the stage, and of its run folder.
         recipe: a shipped recipe's name, or a file's path.
-        base: names of earlier stages on whose runs it stands; they become ``model.base_runs``.
+        base: on what it stands: names of earlier stages, or base networks of exported models
+            (``fractura-s#1``); they become ``model.base_runs``.
         changes: of single fields, as in ``"trainer.epochs=3"``.
     """
 
@@ -50,7 +52,7 @@ class Pipeline(RecipeSection):
             if stage.name in known:
                 raise ValueError(f"two stages are named {stage.name}")
             for base in stage.base:
-                if base not in known:
+                if base not in known and not is_exported(base):
                     raise ValueError(f"{stage.name} stands on {base}, which is no earlier stage")
             known.add(stage.name)
         return self
@@ -118,10 +120,13 @@ def _prepared(
     pipeline: Pipeline, stage: Stage, folders: dict[str, Path], changes: Sequence[str]
 ) -> StageRun:
     last = stage is pipeline.stages[-1]
-    base = tuple(folders[name] for name in stage.base)
+    base = tuple(folders[name] for name in stage.base if name in folders)
     own = [f"name={pipeline.name}" if last else f"name={pipeline.name}-{stage.name}"]
-    if base:
-        weights = [str(folder / "weights.safetensors") for folder in base]
+    if stage.base:
+        weights = [
+            str(folders[name] / "weights.safetensors") if name in folders else name
+            for name in stage.base
+        ]
         own.append(f"model.base_runs={json.dumps(weights)}")
     recipe = read_recipe(
         recipe_path(stage.recipe), [*own, *stage.changes, *_meant_for(pipeline, stage, changes)]

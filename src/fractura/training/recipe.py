@@ -46,7 +46,7 @@ class Architecture(RecipeSection):
         channels: width of the multi-task network's feature pyramid and heads.
         freeze_stem: the multi-task network's layers up to stride 4 never train.
         base_runs: ``weights.safetensors`` of the multi-task runs on which ``fractura-two-stage``
-            stands; of several, the answers are averaged.
+            stands, or base networks of exported models; of several, the answers are averaged.
         mirror_tta: each of these sees every image and its mirror image; without it, they take
             turns.
         base_scales: what share of the image's size each of these sees; empty lets all see it whole.

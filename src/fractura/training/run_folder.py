@@ -108,8 +108,8 @@ def started_from(model: Architecture) -> str:
 def trained_before(model: Architecture) -> list[str]:
     """Ids of the records on which the weights to start from were trained before."""
     found: set[str] = set()
-    if is_exported(model.pretrained):
-        description = Model(model.pretrained.partition("#")[0], 1).description
+    for name in filter(is_exported, (model.pretrained, *model.base_runs)):
+        description = Model(name.partition("#")[0], 1).description
         found |= trained_on(description.provenance) or set()
     for path in map(Path, (model.pretrained, *model.base_runs)):
         if path.name == WEIGHTS and (path.parent / SPLIT).is_file():
