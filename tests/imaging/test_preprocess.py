@@ -59,3 +59,37 @@ def test_a_constant_image_becomes_black(value: float) -> None:
 def test_an_image_of_the_right_size_is_not_resampled() -> None:
     pixels = np.random.default_rng(0).random((64, 30), dtype=np.float32)
     assert resize_long_side(pixels, 64) is pixels
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    margins=st.tuples(*[st.integers(0, 40)] * 4),
+    greys=st.tuples(*[st.floats(0, 1)] * 4),
+)
+@settings(max_examples=60)
+def test_margins_of_one_grey_value_change_nothing(seed, margins, greys) -> None:
+    """A framed picture gives the same input, and its boxes come back moved by the margin."""
+    config = PreprocessConfig(long_side=64, multiple=32, trim=True)
+    inside = np.random.default_rng(seed).random((50, 36), np.float32)
+    top, bottom, left, right = margins
+    framed = np.pad(inside, ((0, 0), (left, 0)), constant_values=greys[0])
+    framed = np.pad(framed, ((0, 0), (0, right)), constant_values=greys[1])
+    framed = np.pad(framed, ((top, 0), (0, 0)), constant_values=greys[2])
+    framed = np.pad(framed, ((0, bottom), (0, 0)), constant_values=greys[3])
+    plain, before = preprocess(inside, config)
+    found, after = preprocess(framed, config)
+    np.testing.assert_array_equal(found, plain)
+    assert after.shown == before.shown == (50, 36)
+    box = np.array([[4.0, 8.0, 20.0, 30.0]], np.float32)
+    moved = after.to_source(box)
+    np.testing.assert_allclose(
+        moved, before.to_source(box) + np.array([left, top] * 2), rtol=1e-5, atol=1e-4
+    )
+    np.testing.assert_allclose(after.to_input(moved), box, rtol=1e-4, atol=1e-3)
+
+
+def test_a_picture_of_margins_alone_stays_whole() -> None:
+    config = PreprocessConfig(long_side=64, multiple=32, trim=True)
+    found, placement = preprocess(np.full((40, 30), 0.3, np.float32), config)
+    assert placement.shown == (40, 30)
+    assert found.shape == (1, 1, 64, 64)

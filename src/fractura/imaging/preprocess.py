@@ -22,6 +22,7 @@ class PreprocessConfig:
         multiple: height and width are padded with zeros, right and below, to a multiple of this.
         percentiles: grey values at these percentiles of the image become 0 and 1.
         mean, std: subtracted from, then dividing, the stretched grey values.
+        trim: margins of one grey value are cut off first, so that padding changes nothing.
     """
 
     long_side: int = 448
@@ -29,6 +30,7 @@ class PreprocessConfig:
     percentiles: tuple[float, float] = (0.5, 99.5)
     mean: float = 0.45
     std: float = 0.25
+    trim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +38,64 @@ class Placement:
     """Where the source image lies in the network's input.
 
     ``scale_x`` and ``scale_y`` are input pixels for each source pixel; ``width`` and ``height``
-    are the source image's.
+    are the source image's; ``left``, ``top``, ``right`` and ``bottom`` are what was trimmed off
+    there.
     """
 
     scale_x: float
     scale_y: float
     width: int
     height: int
+    left: int = 0
+    top: int = 0
+    right: int = 0
+    bottom: int = 0
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Height and width of the part of the source image that the network sees."""
+        return self.height - self.top - self.bottom, self.width - self.left - self.right
+
+    def to_input(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes ``[n, 4]`` (x_min, y_min, x_max, y_max) from source to input pixels."""
+        moved = boxes - np.array([self.left, self.top] * 2, dtype=np.float32)
+        return np.asarray(
+            moved * np.array([self.scale_x, self.scale_y] * 2, dtype=np.float32), dtype=np.float32
+        )
 
     def to_source(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes ``[n, 4]`` (x_min, y_min, x_max, y_max) from input to source pixels, clipped."""
         scaled = boxes / np.array([self.scale_x, self.scale_y] * 2, dtype=np.float32)
+        scaled = scaled + np.array([self.left, self.top] * 2, dtype=np.float32)
         limit = np.array([self.width, self.height] * 2, dtype=np.float32)
         return np.asarray(np.clip(scaled, 0, limit), dtype=np.float32)
+
+
+MARGIN = 1.5 / 255
+"""Rows and columns whose grey values span less are margins."""
+
+
+def content(pixels: NDArray[np.float32]) -> tuple[slice, slice]:
+    """Rows and columns of ``[height, width]`` inside margins of one grey value; all if only such.
+
+    A margin may have another grey value on each side, but each of its rows or columns one alone.
+    """
+    top, bottom = _inside(pixels)
+    left, right = _inside(pixels[top:bottom].T)
+    return slice(top, bottom), slice(left, right)
+
+
+def _inside(lines: NDArray[np.float32]) -> tuple[int, int]:
+    count = len(lines)
+    first = next((at for at in range(count) if _varies(lines[at])), None)
+    if first is None:
+        return 0, count
+    last = next(at for at in range(count - 1, -1, -1) if _varies(lines[at]))
+    return first, last + 1
+
+
+def _varies(line: NDArray[np.float32]) -> bool:
+    return bool(line.max() - line.min() > MARGIN)
 
 
 def resize_long_side(pixels: NDArray[np.float32], long_side: int) -> NDArray[np.float32]:
@@ -87,6 +134,18 @@ def preprocess(
 ) -> tuple[NDArray[np.float32], Placement]:
     """Turn float32 ``[height, width]`` in 0..1 into a network's input ``[1, 1, H, W]``."""
     height, width = pixels.shape
-    small = resize_long_side(pixels, parameters.long_side)
-    placement = Placement(small.shape[1] / width, small.shape[0] / height, width, height)
+    rows, columns = content(pixels) if parameters.trim else (slice(0, height), slice(0, width))
+    part = pixels[rows, columns]
+    small = resize_long_side(part, parameters.long_side)
+    scale_x, scale_y = small.shape[1] / part.shape[1], small.shape[0] / part.shape[0]
+    placement = Placement(
+        scale_x,
+        scale_y,
+        width,
+        height,
+        left=columns.start,
+        top=rows.start,
+        right=width - columns.stop,
+        bottom=height - rows.stop,
+    )
     return pad(standardize(small, parameters), parameters.multiple)[None, None], placement

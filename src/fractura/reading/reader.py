@@ -231,10 +231,14 @@ def _heatmap(
     """The evidence map as probabilities, at the source image's size."""
     probability = (0.5 * (1 + np.tanh(evidence / 2))).astype(np.float32)
     full = cv2.resize(probability, shape[:1:-1], interpolation=cv2.INTER_CUBIC)
-    height = round(placement.height * placement.scale_y)
-    width = round(placement.width * placement.scale_x)
-    sized = cv2.resize(full[:height, :width], (placement.width, placement.height))
-    return np.clip(sized, 0, 1).astype(np.float32)
+    shown_height, shown_width = placement.shown
+    height = round(shown_height * placement.scale_y)
+    width = round(shown_width * placement.scale_x)
+    sized = np.zeros((placement.height, placement.width), np.float32)
+    rows = slice(placement.top, placement.top + shown_height)
+    columns = slice(placement.left, placement.left + shown_width)
+    sized[rows, columns] = cv2.resize(full[:height, :width], (shown_width, shown_height))
+    return np.clip(sized, 0, 1)
 
 
 def _multi_task(raw: ImageOutput, description: ModelDescription) -> UncalibratedReading:

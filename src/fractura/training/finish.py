@@ -142,7 +142,7 @@ def provenance(run: Run) -> dict[str, object]:
     model = run.recipe.model
     recipe = run.recipe.model_dump(mode="json")
     recipe["model"]["pretrained"] = Path(model.pretrained).stem
-    recipe["model"]["base_runs"] = [Path(path).parent.name for path in model.base_runs]
+    recipe["model"]["base_runs"] = [Path(path).parent.name or path for path in model.base_runs]
     return {
         "data": ", ".join(run.info["sources"]),
         "data_licences": run.info["licences"],

@@ -101,7 +101,7 @@ def load_network(run: Run) -> nn.Module:
 
 def started_from(model: Architecture) -> str:
     """What a network started from: runs by their folders' names, files by their own."""
-    runs = [Path(run).parent.name for run in model.base_runs]
+    runs = [Path(run).parent.name or run for run in model.base_runs]
     return ", ".join(runs) or Path(model.pretrained).stem
 
 

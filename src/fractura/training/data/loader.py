@@ -98,7 +98,7 @@ def read_evaluation_image(
     image, placement = preprocess(load(record.path).pixels, parameters)
     scale = (placement.scale_x, placement.scale_y)
     boxes = np.array([mark.box.as_list() for mark in record.fractures], dtype=np.float32)
-    boxes = boxes.reshape(-1, 4) * np.array(scale * 2, dtype=np.float32)
+    boxes = placement.to_input(boxes.reshape(-1, 4))
     return EvaluationImage(index, torch.from_numpy(image), boxes, scale)
 
 
