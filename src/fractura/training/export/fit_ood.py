@@ -25,6 +25,7 @@ from fractura.imaging.load import load
 from fractura.imaging.preprocess import preprocess, resize_long_side
 from fractura.ood.detector import OodDetector, ood_detector_from
 from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
+from fractura.regions import is_outside
 from fractura.training.run_folder import Run
 
 Pixels = NDArray[np.float32]
@@ -74,7 +75,9 @@ def remember(
         return embedding[0].float().numpy()
 
     training = [record for record in read_manifest(manifest).records if record.id in names]
-    return fit_flag(embed, _some(training), _some(validation)).to_dict()
+    limbs = [record for record in training if not is_outside(record.regions)]
+    others = [record for record in training if is_outside(record.regions)]
+    return fit_flag(embed, _some(limbs), _some(validation), _some(others)).to_dict()
 
 
 def _some(records: Sequence[Record]) -> Iterator[Pixels]:
@@ -87,7 +90,12 @@ def _some(records: Sequence[Record]) -> Iterator[Pixels]:
 
 
 def fit_flag(
-    embed: Embed, training: Iterable[Pixels], validation: Iterable[Pixels], *, seed: int = 0
+    embed: Embed,
+    training: Iterable[Pixels],
+    validation: Iterable[Pixels],
+    others: Iterable[Pixels] = (),
+    *,
+    seed: int = 0,
 ) -> OodDetector:
     """Learn how a network sees radiographs and how it sees made-up pictures.
 
@@ -97,7 +105,9 @@ def fit_flag(
     Args:
         embed: of the network.
         training: radiographs ``[H, W]`` in 0..1, at least :data:`FEWEST`.
-        validation: others, on which the threshold is chosen; see :data:`FALSE_ALARMS`.
+        validation: radiographs on which the threshold is chosen; see :data:`FALSE_ALARMS`.
+        others: pictures that count as foreign beside the made-up ones, such as radiographs of
+            the chest; they are changed, too.
         seed: of the changes.
     """
     random = np.random.default_rng(seed)
@@ -107,6 +117,7 @@ def fit_flag(
         for kind in NON_RADIOGRAPHS
         for number in range(MADE.get(kind, OF_OTHERS))
     ]
+    made += [embed(view) for pixels in others for view in (pixels, changed(pixels, random))]
     both = np.array(seen + made, dtype=np.float64)
     is_made = np.arange(len(both)) >= len(seen)
     scaler = StandardScaler().fit(both)
