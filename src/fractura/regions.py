@@ -49,6 +49,11 @@ def is_outside(regions: Iterable[str]) -> bool:
     return bool(words) and words <= OUTSIDE_REGIONS
 
 
+def are_near(first: str, second: str) -> bool:
+    """Whether two regions are one, or neighbours that one film may show together."""
+    return first == second or any(first in some and second in some for some in COARSE.values())
+
+
 def possible_classes(regions: Iterable[str]) -> set[str]:
     """Which of :data:`CLASSES` a manifest's words leave possible; empty where they tell none."""
     possible: set[str] = set()

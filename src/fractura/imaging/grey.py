@@ -18,6 +18,8 @@ class Decoded(NamedTuple):
     bits: int
     spacing_mm: tuple[float, float] | None = None
     warnings: tuple[str, ...] = ()
+    age: float | None = None
+    body_part: str | None = None
 
 
 def luma(colour: Samples, top: float) -> Pixels:

@@ -70,6 +70,8 @@ def load_bytes(data: bytes, *, name: str | None = None, frame: int | None = None
         spacing_mm=decoded.spacing_mm,
         bits=decoded.bits,
         warnings=decoded.warnings,
+        age=decoded.age,
+        body_part=decoded.body_part,
     )
 
 

@@ -19,6 +19,8 @@ class Radiograph:
         spacing_mm: millimetres between neighbouring pixels ``(row, column)``, where known.
         bits: bits a pixel that the source stored.
         warnings: sentences about anything that was repaired or assumed while reading.
+        age: of the patient in years, where the file's header tells.
+        body_part: that the header names, in upper case without blanks (``"TIBIAFIBULA"``).
     """
 
     pixels: NDArray[np.float32]
@@ -27,6 +29,8 @@ class Radiograph:
     spacing_mm: tuple[float, float] | None = None
     bits: int = 8
     warnings: tuple[str, ...] = ()
+    age: float | None = None
+    body_part: str | None = None
 
     @property
     def height(self) -> int:

@@ -22,10 +22,11 @@ from fractura.imaging.radiograph import Radiograph
 from fractura.ood.detector import ood_detector_from
 from fractura.reading.calibration import sigmoid, softmax
 from fractura.reading.decode import DecodedBoxes, decode
+from fractura.reading.intended_use import excluded, region_of
 from fractura.reading.model import DEFAULT_MODEL, ImageOutput, Model, ModelDescription
 from fractura.reading.reliability import UNLIKE, not_evaluated
 from fractura.reading.visibility import TOO_LITTLE, shows_too_little
-from fractura.regions import OUTSIDE
+from fractura.regions import OUTSIDE, are_near
 
 SMALLEST_SCORE = 0.001
 """Findings below this calibrated score are never listed."""
@@ -128,15 +129,20 @@ class Reader:
             heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
         blank = shows_too_little(radiograph.pixels)
-        reason = TOO_LITTLE if blank else self._declines(uncalibrated)
+        reason = TOO_LITTLE if blank else self._declines(uncalibrated, radiograph)
+        reading = _with_stated_region(reading, radiograph)
         return reading if reason is None else not_evaluated(reading, reason)
 
-    def _declines(self, seen: UncalibratedReading) -> Reason | None:
+    def _declines(self, seen: UncalibratedReading, radiograph: Radiograph) -> Reason | None:
         """Why nothing can be said about bone; ``None`` where something can."""
         scope = self.description.scope
-        ends = scope and scope.ends_at(seen.outside, seen.growth_plates)
-        if ends:
-            return ends
+        if scope is not None:
+            ends = excluded(scope, radiograph.age, radiograph.body_part)
+            # A stated age goes before what growth plates look like.
+            plates = None if radiograph.age is not None else seen.growth_plates
+            ends = ends or scope.ends_at(seen.outside, plates)
+            if ends:
+                return ends
         unlike = self.unlikeness(seen)
         known = self._ood is None or unlike is None or unlike <= self._ood.threshold
         return None if known else UNLIKE
@@ -195,6 +201,17 @@ class Reader:
         radiograph = load_bytes(data, name=name, frame=frame)
         decoding = 1000 * (perf_counter() - start)
         return _decoded(self.read(radiograph, all_findings=all_findings, heatmap=heatmap), decoding)
+
+
+def _with_stated_region(reading: Reading, radiograph: Radiograph) -> Reading:
+    """The header's word for the region goes before the network's; where they differ, a warning."""
+    stated = region_of(radiograph.body_part)
+    if stated is None:
+        return reading
+    warnings = reading.warnings
+    if reading.region is not None and not are_near(reading.region, stated):
+        warnings = (*warnings, f"the header says {stated}, the picture looks like {reading.region}")
+    return replace(reading, region=stated, region_probability=1.0, warnings=warnings)
 
 
 def _decoded(reading: Reading, milliseconds: float) -> Reading:

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from fractura.errors import DamagedFileError, LoadError, UnsupportedFileError
+from fractura.imaging.dicom_file.subject import Subject, read_subject
 from fractura.imaging.limits import check_size
 
 _MAX_VALUE_BYTES = 1024
@@ -48,6 +49,10 @@ KEYWORDS = [
     "PresentationLUTShape",
     "PresentationIntentType",
     "PixelIntensityRelationshipSign",
+    "PatientAge",
+    "PatientBirthDate",
+    "StudyDate",
+    "BodyPartExamined",
     "PixelData",
     *_SPACINGS,
     *(name + part for name in _PALETTE for part in ("Descriptor", "Data")),
@@ -102,6 +107,7 @@ class DicomHeader:
     intensity_sign: int | None
     palette: tuple[LookupTable, ...]
     spacing_mm: tuple[float, float] | None
+    subject: Subject
     warnings: tuple[str, ...]
 
 
@@ -133,6 +139,12 @@ def read_header(dataset: Dataset) -> DicomHeader:
     negative = modality_lut is None and min(slope * lowest, slope * highest) + intercept < 0
     spacings = (optional.read(_spacing, keyword) for keyword in _SPACINGS)
     shape = optional.read(str, "PresentationLUTShape")
+    subject = read_subject(
+        str(_value(dataset, "PatientAge") or ""),
+        str(_value(dataset, "PatientBirthDate") or ""),
+        str(_value(dataset, "StudyDate") or ""),
+        _texts(_value(dataset, "BodyPartExamined")),
+    )
     return DicomHeader(
         transfer_syntax=transfer_syntax,
         rows=rows,
@@ -160,8 +172,18 @@ def read_header(dataset: Dataset) -> DicomHeader:
         intensity_sign=optional.read(int, "PixelIntensityRelationshipSign"),
         palette=optional.palette() if photometric == "PALETTE COLOR" else (),
         spacing_mm=next((spacing for spacing in spacings if spacing), None),
-        warnings=tuple(optional.warnings),
+        subject=subject,
+        warnings=(*optional.warnings, *subject.warnings),
     )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or value is None:
+        return (value or "",)
+    try:
+        return tuple(map(str, value))
+    except TypeError:
+        return (str(value),)
 
 
 def _transfer_syntax(dataset: Dataset) -> uid.UID:

@@ -24,4 +24,11 @@ def decode(data: bytes, frame: int | None) -> Decoded:
     pixels, more_notes = to_pixels(samples, header)
     pixels, polarity = made_bright(pixels, header)
     warnings = (*header.warnings, *notes, *more_notes, *polarity)
-    return Decoded(pixels, header.bits_stored, header.spacing_mm, warnings)
+    return Decoded(
+        pixels,
+        header.bits_stored,
+        header.spacing_mm,
+        warnings,
+        header.subject.age,
+        header.subject.body_part,
+    )
