@@ -51,7 +51,16 @@ def is_outside(regions: Iterable[str]) -> bool:
 
 def are_near(first: str, second: str) -> bool:
     """Whether two regions are one, or neighbours that one film may show together."""
-    return first == second or any(first in some and second in some for some in COARSE.values())
+    one, other = possible_classes([first]), possible_classes([second])
+    together = any(one & set(some) and other & set(some) for some in COARSE.values())
+    return first == second or bool(one & other) or together
+
+
+def limbs_of(region: str) -> set[str]:
+    """The words of :data:`COARSE` that a region belongs to; a coarse word belongs to itself."""
+    if region in COARSE:
+        return {region}
+    return {name for name, members in COARSE.items() if region in members}
 
 
 def possible_classes(regions: Iterable[str]) -> set[str]:

@@ -25,8 +25,8 @@ from fractura.ood.scope import Scope
 from fractura.progress import Progress
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
 from fractura.reading.model import ModelDescription
-from fractura.reading.reader import Reader, UncalibratedReading
-from fractura.regions import REGIONS, is_outside
+from fractura.reading.reader import Reader, UncalibratedReading, limb_shares
+from fractura.regions import is_outside, limbs_of
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -92,7 +92,8 @@ def fit_over_sources(
       over* the sources with :data:`ENOUGH` of them.
     - Each rule that withdraws a reading (outside, growth plates, unlike) may take at most 1 % of
       the radiographs inside the scope in each source with 100 of them, or else in all together.
-    - A region is said from the probability on from which 97 % are right, where they are known.
+    - A region, and where it is unsure a limb, is said from the probability on from which 97 % are
+      right where they are known, every source counting alike.
 
     Args:
         description: of the model that looked.
@@ -112,12 +113,14 @@ def fit_over_sources(
             scope,
             outside=_limit(inside, lambda look: look.seen.outside),
             growth_plates=_limit(inside, lambda look: look.seen.growth_plates),
-            region=_region_limit(inside),
+            region=_region_limit(inside, lambda record: set(record.regions), dict),
+            limb=_region_limit(inside, _limbs, limb_shares),
         )
         limits |= {
             "outside": scope.outside,
             "growth_plates": scope.growth_plates,
             "region": scope.region,
+            "limb": scope.limb,
         }
     ood = description.ood
     if ood is not None:
@@ -199,19 +202,38 @@ def _limit(looks: Sequence[Look], score: Callable[[Look], float | None]) -> floa
     return max(limits, default=math.inf)
 
 
-def _region_limit(looks: Sequence[Look]) -> float:
-    """The lowest probability from which on the share of right regions is high enough."""
-    known = [
-        (float(look.seen.region_probability or 0), look.seen.region in look.record.regions)
-        for look in looks
-        if look.record.regions and set(look.record.regions) <= set(REGIONS)
-    ]
+def _region_limit(
+    looks: Sequence[Look],
+    truth: Callable[[Record], set[str]],
+    shares: Callable[[Mapping[str, float]], Mapping[str, float]],
+) -> float:
+    """The lowest probability from which on :data:`REGION_RIGHT` of what is said is right.
+
+    Every source counts alike, however many radiographs of it there are.
+    """
+    known: list[tuple[float, bool, float]] = []
+    for some in _by_source(looks, lambda look: look.record.source).values():
+        told = [look for look in some if look.seen.region_shares and _has_one_region(look.record)]
+        for look in told:
+            assert look.seen.region_shares is not None
+            found = shares(look.seen.region_shares)
+            best = max(found, key=found.__getitem__)
+            known.append((found[best], best in truth(look.record), 1 / len(told)))
     if not known:
         return 0.0
     known.sort(reverse=True)
-    right = np.cumsum([one for _, one in known]) / np.arange(1, len(known) + 1)
+    weight = np.cumsum([one[2] for one in known])
+    right = np.cumsum([one[1] * one[2] for one in known]) / weight
     good = np.flatnonzero(right >= REGION_RIGHT)
     return known[int(good[-1])][0] if len(good) else ABOVE_ALL
+
+
+def _has_one_region(record: Record) -> bool:
+    return bool(record.regions) and all(map(limbs_of, record.regions))
+
+
+def _limbs(record: Record) -> set[str]:
+    return {limb for region in record.regions for limb in limbs_of(region)}
 
 
 def _withdrawn(look: Look, scope: Scope | None, ood: Mapping[str, Any] | None) -> bool:

@@ -33,7 +33,9 @@ class Scope:
         never_seen: what was in none of them, for people.
         outside: probability in 0..1 from which on a picture counts as no limb.
         growth_plates: probability in 0..1 from which on growth plates count as open.
-        region: probability in 0..1 from which on the region is said; below it is unsure.
+        region: probability in 0..1 from which on the region is said.
+        limb: where it is not, probability from which on the limb is
+            (:data:`fractura.regions.COARSE`); below both, the region is unsure.
     """
 
     regions: tuple[str, ...]
@@ -45,6 +47,7 @@ class Scope:
     outside: float = 2.0
     growth_plates: float = 2.0
     region: float = 0.0
+    limb: float = 0.0
 
     def ends_at(self, outside: float | None, growth_plates: float | None) -> Reason | None:
         """Why a picture with these probabilities is outside; ``None`` where it is not.

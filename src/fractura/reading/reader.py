@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -20,13 +20,14 @@ from fractura.imaging.load import load, load_bytes
 from fractura.imaging.preprocess import Placement, preprocess
 from fractura.imaging.radiograph import Radiograph
 from fractura.ood.detector import ood_detector_from
+from fractura.ood.scope import Scope
 from fractura.reading.calibration import sigmoid, softmax
 from fractura.reading.decode import DecodedBoxes, decode
 from fractura.reading.intended_use import excluded, region_of
 from fractura.reading.model import DEFAULT_MODEL, ImageOutput, Model, ModelDescription
 from fractura.reading.reliability import UNLIKE, not_evaluated
 from fractura.reading.visibility import TOO_LITTLE, shows_too_little
-from fractura.regions import OUTSIDE, are_near
+from fractura.regions import COARSE, OUTSIDE, are_near
 
 SMALLEST_SCORE = 0.001
 """Findings below this calibrated score are never listed."""
@@ -44,6 +45,7 @@ class UncalibratedReading:
     boxes: DecodedBoxes
     region: str | None = None
     region_probability: float | None = None
+    region_shares: Mapping[str, float] | None = None
     outside: float | None = None
     growth_plates: float | None = None
     evidence: NDArray[np.float32] | None = None
@@ -261,18 +263,36 @@ def _heatmap(
 def _multi_task(raw: ImageOutput, description: ModelDescription) -> UncalibratedReading:
     shares = dict(zip(description.regions, softmax(raw.regions).tolist(), strict=True))
     outside = shares.pop(OUTSIDE, None)
-    region = max(shares, key=shares.__getitem__)
-    sure = description.scope is None or shares[region] >= description.scope.region
+    region = _sure_region(shares, description.scope)
     return UncalibratedReading(
         image=raw.image,
         boxes=decode(raw.scores, raw.boxes),
-        region=region if sure else None,
-        region_probability=shares[region] if sure else None,
+        region=None if region is None else region[0],
+        region_probability=None if region is None else region[1],
+        region_shares=shares,
         outside=outside,
         growth_plates=None if raw.growth_plates is None else sigmoid(raw.growth_plates),
         evidence=raw.evidence,
         embedding=raw.embedding,
     )
+
+
+def _sure_region(shares: Mapping[str, float], scope: Scope | None) -> tuple[str, float] | None:
+    """The region where it is sure, else the limb where that is; with their probabilities."""
+    best = max(shares, key=shares.__getitem__)
+    if scope is None or shares[best] >= scope.region:
+        return best, shares[best]
+    limbs = limb_shares(shares)
+    limb = max(limbs, key=limbs.__getitem__)
+    return (limb, limbs[limb]) if limbs[limb] >= scope.limb else None
+
+
+def limb_shares(shares: Mapping[str, float]) -> dict[str, float]:
+    """Probability in 0..1 of each of :data:`fractura.regions.COARSE`, from those of regions."""
+    return {
+        name: min(1.0, sum(shares.get(member, 0.0) for member in members))
+        for name, members in COARSE.items()
+    }
 
 
 def _detection(raw: DecodedBoxes, description: ModelDescription) -> UncalibratedReading:

@@ -57,6 +57,10 @@ REGIONS: Mapping[str, Code] = {
     "lower leg": Code("30021000", "SCT", "Lower leg"),
     "ankle": Code("70258002", "SCT", "Ankle joint"),
     "foot": Code("56459004", "SCT", "Foot"),
+    "upper limb": Code("53120007", "SCT", "Upper limb"),
+    "lower limb": Code("61685007", "SCT", "Lower limb"),
+    "shoulder girdle": Code("16982005", "SCT", "Shoulder"),
+    "pelvic girdle": Code("12921003", "SCT", "Pelvis"),
 }
 """SNOMED CT codes of the regions that the shipped model names; others are left out."""
 
