@@ -93,7 +93,7 @@ def read_image(data: bytes, frame: int | None = None, **changes: Any) -> ReadIma
         "probability": 0.123456789012345678,
         "decision": "fracture",
         "findings": FINDINGS,
-        "region": "leg",
+        "region": "lower limb",
         "region_probability": 0.9,
     }
     reading = Reading(**{**fields, **changes})
