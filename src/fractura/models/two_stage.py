@@ -168,16 +168,27 @@ class TwoStageNetwork(nn.Module):
         )
 
     def run_base(self, images: Tensor) -> NetworkOutput:
-        """The mean output of the base networks for images ``[B, 1, H, W]``."""
-        views = []
+        """The mean output of the base networks for images ``[B, 1, H, W]``.
+
+        Where some see images whole, places and boxes are theirs alone: those that see them
+        smaller know better whether there is a fracture elsewhere, but not where.
+        """
+        views, whole = [], []
         for number, (member, size) in enumerate(zip(self.base, self.base_scales, strict=True)):
             seen = shrunk(images, size)
+            own = []
             if self.mirror_tta or number % 2 == 0:
-                views.append(spread(member(seen), seen, images))
+                own.append(spread(member(seen), seen, images))
             if self.mirror_tta or number % 2 == 1:
                 mirror = mirrored(member(seen.flip(-1)), seen.shape[-1])
-                views.append(spread(mirror, seen, images))
-        return averaged(views)
+                own.append(spread(mirror, seen, images))
+            views += own
+            whole += own if size == 1 else []
+        output = averaged(views)
+        if not whole:
+            return output
+        located = averaged(whole)
+        return output._replace(scores=located.scores, boxes=located.boxes)
 
     def refine(self, images: Tensor, number: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """The mean output of the refiners for boxes; takes what :func:`cut_crops` does.

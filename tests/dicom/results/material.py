@@ -87,7 +87,7 @@ def read_image(data: bytes, frame: int | None = None, **changes: Any) -> ReadIma
     fields: dict[str, Any] = {
         "path": "made.dcm",
         "sha256": pixels.sha256,
-        "model": "fractura-s 4",
+        "model": "fractura-s 5",
         "width": pixels.width,
         "height": pixels.height,
         "probability": 0.123456789012345678,

@@ -236,7 +236,7 @@ def test_the_same_image_model_and_time_give_the_same_bytes(kind: str) -> None:
     result = dcmread(io.BytesIO(first))
     assert result.SOPInstanceUID == result.file_meta.MediaStorageSOPInstanceUID
     assert uid.UID(result.SOPInstanceUID).is_valid
-    assert result.SeriesDescription == f"fractura-s 4 {kind}, not for clinical use"
+    assert result.SeriesDescription == f"fractura-s 5 {kind}, not for clinical use"
 
 
 def test_identifiers_depend_on_image_frame_model_and_kind() -> None:

@@ -50,7 +50,7 @@ def test_the_shipped_model(phantom_pngs, tmp_path):
     np.testing.assert_allclose(cases.found.corners, boxes, atol=0.02)
     again = read_predictions_of(kept, records)
     assert again.unanswered == answers.unanswered
-    assert again.cases.model == cases.model == "fractura-s 4"
+    assert again.cases.model == cases.model == "fractura-s 5"
     assert again.cases.regions == cases.regions
     for name in ("probability", "positive", "decisions"):
         np.testing.assert_array_equal(getattr(again.cases, name), getattr(cases, name))

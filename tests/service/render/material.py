@@ -40,7 +40,7 @@ def reading(**changes: Any) -> Reading:
     fields: dict[str, Any] = {
         "path": None,
         "sha256": SHA256,
-        "model": "fractura-s 4",
+        "model": "fractura-s 5",
         "width": 200,
         "height": 240,
         "probability": 0.612,

@@ -60,7 +60,7 @@ def test_the_report_read_back_holds_the_stored_numbers() -> None:
 def test_another_models_reading_and_other_files_are_refused() -> None:
     data = radiograph()
     reading = stored(read_image(data).reading)
-    with pytest.raises(ModelError, match="made by fractura-m 2, not by fractura-s 4"):
+    with pytest.raises(ModelError, match="made by fractura-m 2, not by fractura-s 5"):
         dicom_result(data, None, reader(), replace(reading, model="fractura-m 2"), MADE, "sr")
     with pytest.raises(UnsupportedFileError, match="the image: it is not a DICOM file"):
         dicom_result(b"\x89PNG\r\n\x1a\n" * 40, None, reader(), reading, MADE, "sr")

@@ -68,7 +68,7 @@ def test_without_a_heatmap_one_sentence_says_so() -> None:
         lambda: heatmap_png(reading()),
         lambda: overlay_png(radiograph(), reading(), POINTS, heatmap=True),
     ):
-        with pytest.raises(NoHeatmapError, match="fractura-s 4 makes no heatmap"):
+        with pytest.raises(NoHeatmapError, match="fractura-s 5 makes no heatmap"):
             make()
 
 

@@ -59,7 +59,7 @@ def test_it_says_what_was_read_and_on_what_grounds() -> None:
         "Where the model saw evidence (coarse)",
         "1 0.80 high specificity (solid) 20, 40 40 × 50 4 × 10",
         "2 0.10 high sensitivity alone (dashed) 100, 120 40 × 60 4 × 12",
-        "Model fractura-s 4, fractura ",
+        "Model fractura-s 5, fractura ",
         f"Model file, SHA-256 {MODEL_SHA256}",
         "200 × 240 pixels, 12 bits, 0.2 × 0.1 mm a pixel (row, column)",
         f"Image file, SHA-256 {SHA256}",

@@ -75,7 +75,7 @@ def test_the_same_again_is_the_same_entry(store):
         "message": "the image: it \ufffdends\ufffd early",
     }
     other = submit(
-        store, sha256=done.sha256, frame=None, model="fractura-s 4", is_dicom=False, who="another"
+        store, sha256=done.sha256, frame=None, model="fractura-s 5", is_dicom=False, who="another"
     )
     assert other[1]
     assert other[0].id != done.id

@@ -46,7 +46,7 @@ def read(store: ServiceStore, reader: Reader, metrics: Metrics, *names: str) -> 
             Destination(name=name, title="PACS", host="127.0.0.1", port=104) for name in names
         )
     )
-    Receiver(store, "fractura-s 4", node, metrics, lambda: None).accept(receive(radiograph()))
+    Receiver(store, "fractura-s 5", node, metrics, lambda: None).accept(receive(radiograph()))
     Readers(store, reader, metrics, "this", [].append).step()
     return entries(store, before=None, limit=1, state="done")[0].id
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_made_says_why(
         assert "no longer kept" in errors.pop()
     else:
         assert states(store, reading_id) == {("pacs", "waiting"): 3}
-        assert "made by fractura-s 4" in errors.pop()
+        assert "made by fractura-s 5" in errors.pop()
 
 
 class Newer:

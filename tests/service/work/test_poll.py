@@ -55,7 +55,7 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> FakeArchive:
 
 @pytest.fixture
 def poller(store: ServiceStore, metrics: Metrics) -> Poller:
-    receiver = Receiver(store, "fractura-s 4", Node(), metrics, lambda: None)
+    receiver = Receiver(store, "fractura-s 5", Node(), metrics, lambda: None)
     return Poller(receiver, Archive(name="vna", url="http://vna/"), threading.Event())
 
 
@@ -93,7 +93,7 @@ def test_a_full_queue_ends_the_round(
     archive: FakeArchive, store: ServiceStore, metrics: Metrics
 ) -> None:
     narrow = Receiver(
-        replace(store, limits=Limits(queued=1)), "fractura-s 4", Node(), metrics, lambda: None
+        replace(store, limits=Limits(queued=1)), "fractura-s 5", Node(), metrics, lambda: None
     )
     poller = Poller(narrow, Archive(name="vna", url="http://vna/"), threading.Event())
     assert poller.step() == 60

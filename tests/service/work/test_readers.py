@@ -21,7 +21,7 @@ from tests.dicom.results.material import radiograph
 def waiting(store: ServiceStore, data: bytes) -> QueueEntry:
     digest = store.images.put(data)
     return submit(
-        store, sha256=digest, frame=None, model="fractura-s 4", is_dicom=True, who="test"
+        store, sha256=digest, frame=None, model="fractura-s 5", is_dicom=True, who="test"
     )[0]
 
 

@@ -22,7 +22,7 @@ from fractura.service.work.receive import Receiver
 from tests.dicom.results.material import radiograph
 from tests.service.store.examples import given_up
 
-MODEL = "fractura-s 4"
+MODEL = "fractura-s 5"
 NODE = Node(
     rules=(
         RuleSettings(read=False, body_parts=("CHEST",)),
