@@ -18,7 +18,7 @@ from torch.nn.functional import one_hot
 from fractura.errors import FracturaError
 from fractura.reading.model import Model
 from fractura.training.export import write, write_fp16, write_int8, write_onnx, write_openvino
-from fractura.training.export.half import SMALLEST, SUFFIX, store_in_half
+from fractura.training.export.half import HALF_SUFFIX, SMALLEST, store_in_half
 from fractura.training.export.measure import Example
 from fractura.training.export.parity import ParityError, _detections
 
@@ -151,7 +151,9 @@ def test_fp16_is_half_as_large_and_answers_alike(separating: nn.Module, tmp_path
     for item in onnx.load(tmp_path / "large.onnx").graph.initializer:
         values = to_array(item)
         if values.dtype == np.float32 and values.size >= SMALLEST:
-            np.testing.assert_array_equal(stored[item.name + SUFFIX], values.astype(np.float16))
+            np.testing.assert_array_equal(
+                stored[item.name + HALF_SUFFIX], values.astype(np.float16)
+            )
         else:
             np.testing.assert_array_equal(stored[item.name], values)
 
