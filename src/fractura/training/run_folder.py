@@ -103,7 +103,7 @@ def started_from(model: Architecture) -> str:
 
 
 def trained_before(model: Architecture) -> list[str]:
-    """Ids of the records on which the weights to start from were trained, in other runs."""
+    """What the weights to start from were trained on in other runs: ids and contents."""
     found: set[str] = set()
     for path in map(Path, (model.pretrained, *model.base_runs)):
         if path.name == WEIGHTS and (path.parent / SPLIT).is_file():
@@ -112,8 +112,12 @@ def trained_before(model: Architecture) -> list[str]:
 
 
 def all_trained(run: Run) -> set[str]:
-    """Ids of the records that the run's weights have seen, in it or in the runs before."""
-    return {*run.split["train"], *run.info.get("trained_before", ())}
+    """Ids and contents of what the run's weights have seen, in it or in the runs before."""
+    return {
+        *run.split["train"],
+        *run.info.get("contents", ()),
+        *run.info.get("trained_before", ()),
+    }
 
 
 def write_json(path: Path, content: Any) -> None:
