@@ -180,7 +180,7 @@ def _seen(
     from fractura.reading.trained_on import trained_on
 
     known = trained_on(description.provenance) if description else None
-    leak = find_leak(asked, seen_in_training(records, known))
+    leak = find_leak(asked, seen_in_training(records, known, asked))
     if leak is None:
         return []
     return [f"Fitted on cases that the model may know, it will be too sure: {leak.sentence}."]

@@ -12,7 +12,7 @@ from pathlib import Path
 from fractura.atomic_write import make_folder
 from fractura.datasets.journal import Journal, UnusableFileError
 from fractura.datasets.manifest import Intake, Manifest, ManifestError, check_record
-from fractura.datasets.record import Dropped, Record
+from fractura.datasets.record import Dropped, Record, Remark
 from fractura.datasets.sources.source import Options, Source, SourceError
 from fractura.datasets.storage import check_target, write_dropped, write_manifest
 from fractura.parallel import map_in_order, processors
@@ -68,7 +68,7 @@ def build(
     with Journal(out.with_name(out.name + ".journal")) as journal:
         for request in requests:
             source, name = request.source, request.options.name
-            taken = _take_in(request, ids, journal, progress)
+            taken, remarks = _take_in(request, ids, journal, progress)
             kept = [item for item in taken if isinstance(item, Record)]
             lost = [item for item in taken if isinstance(item, Dropped)]
             records += kept
@@ -77,7 +77,15 @@ def build(
             licence = request.options.licence or source.licence
             intakes.append(
                 Intake(
-                    name, source.name, source.address, licence, len(taken), len(kept), dict(reasons)
+                    name,
+                    source.name,
+                    source.address,
+                    licence,
+                    read=len(taken),
+                    kept=len(kept),
+                    dropped=dict(reasons),
+                    unknown=sum(record.label == "unknown" for record in kept),
+                    remarks=remarks,
                 )
             )
     write_dropped(dropped_path(out), dropped)
@@ -108,17 +116,19 @@ def unusable(intake: Intake) -> int:
 
 def _take_in(
     request: Request, ids: set[str], journal: Journal, progress: Progress
-) -> list[Record | Dropped]:
+) -> tuple[list[Record | Dropped], tuple[str, ...]]:
     name = request.options.name
-    listed = list(progress(_checked(request, ids), None, f"Listing {name}"))
+    found = list(progress(_checked(request, ids), None, f"Listing {name}"))
+    remarks = tuple(item.text for item in found if isinstance(item, Remark))
+    listed = [item for item in found if not isinstance(item, Remark)]
     if not listed:
         raise SourceError(f"{request.folder}: there is nothing that {request.source.name} lists")
     complete = partial(_complete, request, journal)
     with closing(map_in_order(complete, listed, processors())) as taken:
-        return list(progress(taken, len(listed), f"Reading {name}"))
+        return list(progress(taken, len(listed), f"Reading {name}")), remarks
 
 
-def _checked(request: Request, ids: set[str]) -> Iterator[Record | Dropped]:
+def _checked(request: Request, ids: set[str]) -> Iterator[Record | Dropped | Remark]:
     """What the source lists, without records that break the schema or whose id is in ``ids``."""
     for item in request.source.read(request.folder, request.options):
         if isinstance(item, Record):

@@ -42,6 +42,8 @@ class Intake:
         address, licence: where it comes from, and its terms.
         read, kept: items that the source lists, and records that came of them.
         dropped: how many were left out, for each reason.
+        unknown: how many of those kept have the label ``unknown``.
+        remarks: how the source's words were understood.
     """
 
     name: str
@@ -51,13 +53,19 @@ class Intake:
     read: int
     kept: int
     dropped: Mapping[str, int] = field(default_factory=dict)
+    unknown: int = 0
+    remarks: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """One line for a person."""
         reasons = ", ".join(f"{reason} ({count:,})" for reason, count in self.dropped.items())
         lost = self.read - self.kept
         because = f" because: {reasons}" if reasons else ""
-        return f"{self.name}: read {self.read:,}, kept {self.kept:,}, dropped {lost:,}{because}"
+        silent = f" ({self.unknown:,} of them unknown)" if self.unknown else ""
+        return (
+            f"{self.name}: read {self.read:,}, kept {self.kept:,}{silent}, "
+            f"dropped {lost:,}{because}"
+        )
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,9 @@ def _intakes(manifest: Manifest, dropped: Sequence[tuple[str, Dropped]]) -> Iter
     for name, read in sorted(Counter(record.source for record in manifest.records).items()):
         reasons = Counter(item.reason for source, item in dropped if source == name)
         origin = known.get(name, Intake(name, "", "", None, read, read))
-        yield replace(origin, read=read, kept=read - reasons.total(), dropped=dict(reasons))
+        yield replace(
+            origin, read=read, kept=read - reasons.total(), dropped=dict(reasons), unknown=0
+        )
 
 
 def _merged(before: Intake, now: Intake) -> Intake:

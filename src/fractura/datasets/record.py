@@ -180,3 +180,10 @@ class Dropped:
 
     what: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """How a source was understood, one sentence for people: ``"'elbow' (12): region elbow"``."""
+
+    text: str

@@ -86,7 +86,10 @@ def read_manifest(path: Path) -> Manifest:
             raise ManifestError(f"{path}, {where}: the id {record.id!r} occurs before")
         records[record.id] = record
     try:
-        intakes = tuple(Intake(**intake) for intake in metadata.get("intakes", ()))
+        intakes = tuple(
+            Intake(**{**intake, "remarks": tuple(intake.get("remarks", ()))})
+            for intake in metadata.get("intakes", ())
+        )
     except TypeError as error:
         raise ManifestError(f"{path}: its metadata are damaged; build it again") from error
     return Manifest(tuple(records.values()), intakes)

@@ -18,6 +18,7 @@ from fractura.datasets.audit.trees import held_out
 from fractura.errors import FracturaError, ModelError
 from fractura.evaluation.cases import Cases
 from fractura.evaluation.interval import Figure, bootstrap_all, json_figure
+from fractura.evaluation.leaks import content_marks
 from fractura.evaluation.metrics.calibration import (
     basic,
     cox,
@@ -302,7 +303,7 @@ def recalibrated_description(
     changed = {**description.provenance, "recalibrated": dict(provenance)}
     known = trained_on(description.provenance)
     if known is not None:
-        changed[KEY] = pack(known.union(cases.ids))
+        changed[KEY] = pack(known.union(cases.ids, content_marks(cases.records)))
     suspicious, definite, guarantee = promised(
         fitted.apply(cases.probability), cases.positive, "the site's own cases"
     )

@@ -129,7 +129,7 @@ def evaluate_records(
     asked = records_of(settings.split)
     description = Model(source, 1).description if is_model(source) else None
     seen = seen_in_training(
-        table.records, trained_on(description.provenance) if description else None
+        table.records, trained_on(description.provenance) if description else None, asked
     )
     tuning = records_of(settings.choose_on) if settings.choose_on else []
     leak = joined(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from typing_extensions import TypedDict
 
 from fractura.datasets.record import Record
-from fractura.errors import FracturaError
+from fractura.errors import FracturaError, LoadError
+from fractura.imaging.identity import pixels_sha256
+from fractura.imaging.load import load
+from fractura.parallel import map_in_order, processors
+from fractura.reading.trained_on import contents, file_mark, pixels_mark
 
 
 class LeakError(FracturaError):
@@ -94,17 +99,46 @@ def find_leak(
     return Leak(frozenset(found), len(cases), tuple(reasons)) if found else None
 
 
-def seen_in_training(records: Sequence[Record], trained_on: Collection[str] | None) -> list[Record]:
+def seen_in_training(
+    records: Sequence[Record], trained_on: Collection[str] | None, cases: Sequence[Record]
+) -> list[Record]:
     """The records of a manifest that a model was trained on.
 
     Args:
         records: of the manifest, all of them.
-        trained_on: ids that the model itself names. ``None``, as of other people's models, takes
-            the manifest's training split for it.
+        trained_on: what the model itself names. Its contents count; its ids only if it names no
+            contents, since other data sets may have the same names. ``None``, as of other
+            people's models, takes the manifest's training split for it.
+        cases: records that are to be measured. Their pixels are looked at, too.
     """
     if trained_on is None:
         return [record for record in records if record.split == "train"]
-    return [record for record in records if record.id in trained_on]
+    marks = contents(trained_on)
+    if not marks:
+        return [record for record in records if record.id in trained_on]
+    seen = {record.id for record in records if not marks.isdisjoint(file_marks([record]))}
+    left = [record for record in cases if record.id not in seen]
+    with closing(map_in_order(_pixels, left, processors())) as found:
+        seen |= {record.id for record, mark in zip(left, found, strict=True) if mark in marks}
+    return [record for record in records if record.id in seen]
+
+
+def content_marks(records: Sequence[Record]) -> set[str]:
+    """The contents of records' files, for what a model was trained on; decodes them all."""
+    with closing(map_in_order(_pixels, records, processors())) as found:
+        return file_marks(records) | {mark for mark in found if mark is not None}
+
+
+def file_marks(records: Iterable[Record]) -> set[str]:
+    """As :func:`content_marks`, by the SHA-256 that a manifest has alone."""
+    return {file_mark(record.sha256) for record in records if record.sha256 is not None}
+
+
+def _pixels(record: Record) -> str | None:
+    try:
+        return pixels_mark(pixels_sha256(load(record.path).pixels))
+    except LoadError:
+        return None
 
 
 def joined(first: Leak | None, other: Leak | None) -> Leak | None:

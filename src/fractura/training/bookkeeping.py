@@ -15,6 +15,7 @@ import torch
 from fractura.datasets.record import Record
 from fractura.datasets.target import target_of
 from fractura.errors import FracturaError, RunExistsError
+from fractura.evaluation.leaks import file_marks
 from fractura.training.callbacks.history import History
 from fractura.training.recipe import Recipe
 from fractura.training.run_folder import (
@@ -105,6 +106,7 @@ def begin_folder(
         "revision": revision(),
         "begun": before.info["begun"] if before else _now(),
         "trained_before": trained_before(recipe.model),
+        "contents": sorted(file_marks(kept)),
     }
     write_json(out / INFO, info)
 

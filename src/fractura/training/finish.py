@@ -10,6 +10,7 @@ from fractura.datasets.storage import read_manifest
 from fractura.datasets.target import BOXES, FRACTURES
 from fractura.errors import FracturaError
 from fractura.evaluation.cases import cluster
+from fractura.evaluation.leaks import content_marks, file_marks
 from fractura.ood.scope import Scope
 from fractura.reading.calibration import (
     Calibration,
@@ -85,7 +86,7 @@ def describe_run(
         regions=CLASSES if run.recipe.task == "multi-task" else (),
         calibration=calibration,
         operating_points=points,
-        provenance=provenance(run) | uncalibrated,
+        provenance=provenance(run, path) | uncalibrated,
         task=run.recipe.task,
         classes=run.classes,
         guarantee=guarantee,
@@ -113,7 +114,11 @@ def unseen(run: Run, manifest: Path, records: Sequence[Record]) -> list[Record]:
         FracturaError: there is none.
     """
     trained = all_trained(run)
-    seen = {cluster(record) for record in read_manifest(manifest).records if record.id in trained}
+    seen = {
+        cluster(record)
+        for record in read_manifest(manifest).records
+        if record.id in trained or not trained.isdisjoint(file_marks([record]))
+    }
     kept = [record for record in records if cluster(record) not in seen]
     if not kept:
         raise FracturaError(
@@ -137,8 +142,10 @@ def fit_to(
     return calibration, *choose_operating_points(predictions, truth == 1, calibration)
 
 
-def provenance(run: Run) -> dict[str, object]:
+def provenance(run: Run, manifest: Path) -> dict[str, object]:
     """Where a model comes from; names no path of the machine."""
+    trained = all_trained(run)
+    learnt = [record for record in read_manifest(manifest).records if record.id in trained]
     model = run.recipe.model
     recipe = run.recipe.model_dump(mode="json")
     recipe["model"]["pretrained"] = Path(model.pretrained).stem
@@ -150,7 +157,7 @@ def provenance(run: Run) -> dict[str, object]:
         "started_from": started_from(model),
         "manifest": run.info["manifest"]["hash"],
         "images": run.info["counts"],
-        KEY: pack(all_trained(run)),
+        KEY: pack(trained | content_marks(learnt)),
         "recipe": recipe,
         "seed": run.recipe.trainer.seed,
         "date": run.info["begun"],

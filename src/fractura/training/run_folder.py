@@ -106,7 +106,7 @@ def started_from(model: Architecture) -> str:
 
 
 def trained_before(model: Architecture) -> list[str]:
-    """Ids of the records on which the weights to start from were trained before."""
+    """What the weights to start from were trained on before: ids and contents."""
     found: set[str] = set()
     for name in filter(is_exported, (model.pretrained, *model.base_runs)):
         description = Model(name.partition("#")[0], 1).description
@@ -118,8 +118,12 @@ def trained_before(model: Architecture) -> list[str]:
 
 
 def all_trained(run: Run) -> set[str]:
-    """Ids of the records that the run's weights have seen, in it or in the runs before."""
-    return {*run.split["train"], *run.info.get("trained_before", ())}
+    """Ids and contents of what the run's weights have seen, in it or in the runs before."""
+    return {
+        *run.split["train"],
+        *run.info.get("contents", ()),
+        *run.info.get("trained_before", ()),
+    }
 
 
 def write_json(path: Path, content: Any) -> None:

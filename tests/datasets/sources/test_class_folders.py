@@ -8,7 +8,7 @@ import pytest
 
 from fractura.datasets.sources.class_folders import SOURCE
 from fractura.datasets.sources.source import SourceError
-from tests.datasets.sources.trees import draw, read
+from tests.datasets.sources.trees import draw, read, remarks
 
 
 @pytest.mark.parametrize("wrapper", ["", "Bone_Fracture_Set/", "fracture/", "normal/x/"])
@@ -26,20 +26,55 @@ def test_either_nesting_in_any_wrapper(tmp_path: Path, wrapper: str, order: str)
     assert all(record.annotations is None and not record.notes for record in records.values())
 
 
-def test_types_of_fractures_need_a_word_and_are_kept(tmp_path: Path) -> None:
+def test_types_of_fractures_are_kept_and_a_word_told_is_none(tmp_path: Path) -> None:
     for name in ("train/Oblique_fracture", "train/normal", "test/Spiral", "test/broken/patient 1"):
         draw(tmp_path / name / "a.png")
-    with pytest.raises(SourceError, match=r"'Oblique_fracture', 'Spiral'.*--labels 'Oblique"):
+    draw(tmp_path / "test" / "kaputt" / "a.png")
+    with pytest.raises(SourceError, match=r"not known: 'kaputt'; .*--labels 'kaputt=fracture'"):
         read(SOURCE, tmp_path)
-    told = {"oblique fracture": "fracture", "spiral": "fracture"}
-    records, dropped = read(SOURCE, tmp_path, labels=told)
+    records, dropped = read(SOURCE, tmp_path, labels={"kaputt": "fracture"})
     assert not dropped
     assert {name: (r.label, r.fracture_types) for name, r in records.items()} == {
         "test/Spiral/a.png": ("fracture", ("spiral",)),
         "test/broken/patient 1/a.png": ("fracture", ()),
+        "test/kaputt/a.png": ("fracture", ()),
         "train/Oblique_fracture/a.png": ("fracture", ("oblique fracture",)),
         "train/normal/a.png": ("normal", ()),
     }
+    assert remarks(SOURCE, tmp_path, labels={"kaputt": "fracture"}) == [
+        "'Oblique_fracture' (1): fracture, type oblique fracture",
+        "'Spiral' (1): fracture, type spiral",
+        "'broken' (1): fracture",
+        "'kaputt' (1): fracture",
+        "'normal' (1): normal",
+    ]
+
+
+@pytest.mark.parametrize("order", ["{region}/{label}", "{label}/{region}", "{label} {region}"])
+def test_regions_beside_labels(tmp_path: Path, order: str) -> None:
+    for region in ("Elbow", "XR_HAND"):
+        for label in ("fractured", "normal"):
+            draw(tmp_path / order.format(region=region, label=label) / "a.png")
+    records, dropped = read(SOURCE, tmp_path)
+    assert not dropped
+    found = sorted((one.label, one.regions, one.fracture_types) for one in records.values())
+    assert found == [
+        ("fracture", ("elbow",), ()),
+        ("fracture", ("hand",), ()),
+        ("normal", ("elbow",), ()),
+        ("normal", ("hand",), ()),
+    ]
+
+
+def test_regions_alone_say_nothing_of_fractures(tmp_path: Path) -> None:
+    for name in ("train/elbow", "train/Fingers/patient 1", "test/fingers"):
+        draw(tmp_path / name / "a.png")
+    records, _ = read(SOURCE, tmp_path)
+    assert {(one.label, one.regions) for one in records.values()} == {
+        ("unknown", ("elbow",)),
+        ("unknown", ("fingers",)),
+    }
+    assert "'elbow' (1): region elbow" in remarks(SOURCE, tmp_path)
 
 
 def test_positive_alone_is_refused(tmp_path: Path) -> None:

@@ -15,11 +15,41 @@ from tests.dicom.test_deidentify import radiograph
 CLEAN = {"IssuerOfPatientID": "", "PatientID": "p7", "StudyInstanceUID": "1.2.3"}
 
 
+@pytest.mark.parametrize(
+    ("said", "age"),
+    [
+        ({"PatientAge": "000Y"}, None),
+        ({"PatientAge": "000Y", "PatientBirthDate": ""}, None),
+        ({"PatientAge": "063Y"}, 63),
+        ({"PatientAge": "034Y"}, None),
+        ({"PatientAge": ""}, 62.97),
+    ],
+)
+def test_ages_that_contradict_stay_empty(tmp_path: Path, said: dict[str, str], age: float) -> None:
+    radiograph(tmp_path / "a.dcm", **CLEAN, **said)
+    records, _ = read(SOURCE, tmp_path)
+    (record,) = records.values()
+    assert record.age == age
+    assert bool(record.notes) == (age is None)
+
+
+def test_what_has_several_values_stays_empty(tmp_path: Path) -> None:
+    radiograph(
+        tmp_path / "a.dcm",
+        **CLEAN, BodyPartExamined="HAND\\WRIST", ViewPosition="AP\\LL", PatientSex="F\\M",
+        ImageLaterality="L", Laterality="R",
+    )  # fmt: skip
+    records, _ = read(SOURCE, tmp_path)
+    (record,) = records.values()
+    assert (record.regions, record.views, record.sex, record.laterality) == ((), (), None, None)
+    assert [note.split()[0] for note in record.notes] == ["ImageLaterality", "BodyPartExamined"]
+
+
 def test_headers_become_records(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     radiograph(
         tmp_path / "a" / "b" / "ünï code",
-        **CLEAN, ViewPosition="PA", ImageLaterality="L", PatientAge="018M",
+        **CLEAN, ViewPosition="PA", ImageLaterality="L", PatientAge="018M", PatientBirthDate="",
     )  # fmt: skip
     radiograph(
         tmp_path / "a" / "2.dcm",

@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fractura.cli.data.requests import find_requests
 from fractura.datasets.record import Record
 from fractura.datasets.sources import coco, table, voc, yolo
 from fractura.datasets.sources.marks import to_upright, turned
+from fractura.datasets.sources.words import find_split
 from fractura.findings import Box
-from tests.datasets.sources.trees import draw, read
+from tests.datasets.sources.trees import draw, read, remarks
 
 CLASSES = [{"id": 1, "name": "fracture"}]
 BOX = [10, 20, 30, 40]
@@ -225,6 +227,71 @@ def test_usual_names_of_columns(tmp_path, head) -> None:
     (tmp_path / "t.csv").write_text(f"{head}\na.png,fracture,10,20,40,60\n")
     records, _ = read(table.SOURCE, tmp_path / "t.csv")
     assert corners(records["a.png"]) == [10, 20, 40, 60]
+
+
+@pytest.mark.parametrize("words", ["x_min=xmin,label=class", "path=filename,x_max=xmax"])
+def test_the_command_maps_every_column_that_tables_know(tmp_path, words) -> None:
+    draw(tmp_path / "a.png")
+    head = "filename,class,xmin,ymin,xmax,ymax"
+    (tmp_path / "t.csv").write_text(f"{head}\na.png,fracture,10,20,40,60\n")
+    (request,) = find_requests(["table", str(tmp_path / "t.csv")], [], [], [words], [])
+    records, _ = read(table.SOURCE, request.folder, columns=request.options.columns)
+    assert corners(records["a.png"]) == [10, 20, 40, 60]
+
+
+@pytest.mark.parametrize("lists", [("train", "valid"), ("train", "val"), ("test", "validation")])
+def test_lists_of_splits_beside_the_names_of_classes(tmp_path, lists) -> None:
+    """Darknet's layout, as CVAT exports it."""
+    for name, text in zip(lists, ("0 0.5 0.5 0.1 0.1\n", ""), strict=True):
+        place = tmp_path / f"obj_{name}_data"
+        draw(place / "a.png")
+        (place / "a.txt").write_text(text)
+        (tmp_path / f"{name}.txt").write_text(f"data/obj_{name}_data/a.png\ndata/gone.png\n")
+    (tmp_path / "obj.names").write_text("fracture\n")
+    records, dropped = read(yolo.SOURCE, tmp_path)
+    assert [records[f"obj_{name}_data/a.png"].official_split for name in lists] == [
+        find_split(name) for name in lists
+    ]
+    assert [records[f"obj_{name}_data/a.png"].label for name in lists] == [
+        "fracture",
+        "no fracture",
+    ]
+    (missing,) = dropped.values()
+    assert set(missing) == {f"{name}.txt, line 2" for name in lists}
+
+
+def test_a_category_id_of_two_names_marks_nothing(tmp_path) -> None:
+    draw(tmp_path / "a.png")
+    classes = [{"id": 1, "name": "metal"}, {"id": "1", "name": "fracture"}]
+    classes.append({"id": 2, "name": "fracture"})
+    marks = [mark(1, 2), mark(2, 1)]
+    draw(tmp_path / "b.png")
+    write_coco(tmp_path / "c.json", [listed(1, "a.png"), listed(2, "b.png")], marks, classes)
+    records, _ = read(coco.SOURCE, tmp_path)
+    assert [records["a.png"].label, records["b.png"].label] == ["fracture", "unknown"]
+
+
+@pytest.mark.parametrize("source", [coco.SOURCE, voc.SOURCE, yolo.SOURCE])
+def test_what_became_of_each_class_is_said(tmp_path, source) -> None:
+    draw(tmp_path / "a.png")
+    names = ["elbow fracture", "line"]
+    edges = (10, 20, 40, 60)
+    if source is voc.SOURCE:
+        objects = "".join(xml(*edges).replace("fracture", name) for name in names)
+        objects = objects.replace("</annotation><annotation>", "")
+        (tmp_path / "a.xml").write_text(objects)
+    elif source is coco.SOURCE:
+        classes = [{"id": number, "name": name} for number, name in enumerate(names)]
+        write_coco(tmp_path / "c.json", [listed(1, "a.png")], [mark(1, 0), mark(1, 1)], classes)
+    else:
+        (tmp_path / "classes.txt").write_text("\n".join(names))
+        (tmp_path / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n1 0.5 0.5 0.1 0.1\n")
+    records, _ = read(source, tmp_path)
+    assert records["a.png"].regions == ("elbow",)
+    assert remarks(source, tmp_path) == [
+        "'elbow fracture' (1): fracture, region elbow",
+        "'line' (1): says nothing of fractures; kept under its own name",
+    ]
 
 
 NAMES = st.sampled_from(["1.png", "01.png", "a.png"])

@@ -47,7 +47,7 @@ def test_mapped_columns_with_windows_paths_and_line_ends(tmp_path: Path) -> None
     assert not dropped
     first, second, third = records.values()
     assert list(records) == ["a ü.png", "c/d.png", "b.png"]
-    assert (first.label, first.fracture_types) == ("fracture", ("frisch",))
+    assert (first.label, first.fracture_types) == ("fracture", ())
     assert (first.patient, first.age, first.sex) == ("007", 34, "female")
     assert first.laterality is None
     assert first.notes == (f"{table}, line 2: Seite is 'links', which is not known",)
@@ -68,17 +68,18 @@ def test_lines_of_boxes_are_merged(tmp_path: Path) -> None:
         "b.png,no fracture,5,6,7,8.5,r2,p\n"
         "b.png,fracture,9,9,8,8,r2,p\n"
         "b.png,fracture,1,2,3,4,r1,q\n"
-        "b.png,no fracture,,,,,r1,p\n"
+        "c/d.png,no fracture,,,,,r1,p\n"
         "a ü.png,no fracture,,,,,r1,q\n"
         "a ü.png,no fracture,,,,,r1,q\n"
         "gone.png,fracture,,,,,,\n"
         ",fracture,,,,,,\n"
-        "c/d.png;fracture;;;;;;\n",
+        "c/d.png;fracture;;;;;;\n"
+        "c/d.png,fracture,1,2,3,4,r1,p\n",
     )
     records, dropped = read(SOURCE, table)
     assert dropped == {
         "lines that contradict an earlier line of the same image": [
-            f"{table}, line {line}" for line in (5, 6)
+            f"{table}, line {line}" for line in (5, 12)
         ],
         "lines that repeat an earlier line": [f"{table}, line 8"],
         "listed images that are missing": [f"{table}, line 9: gone.png"],
@@ -95,6 +96,9 @@ def test_lines_of_boxes_are_merged(tmp_path: Path) -> None:
     assert note == f"{table}, line 4: the box 9, 9, 8, 8 is not understood and left out"
     assert fractured.extra == {"reader": "r1; r2"}
     assert (empty.label, empty.annotations) == ("no fracture", ())
+    doubtful = records["c/d.png"]
+    assert (doubtful.label, doubtful.annotations) == ("unknown", ())
+    assert doubtful.notes == ("the table's lines of this image contradict each other",)
 
 
 def test_two_files_with_one_id(tmp_path: Path) -> None:

@@ -91,8 +91,8 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(sheet([("thing", (1, 2, 3, 4))]))
     with pytest.raises(SourceError, match="--labels"):
         list(SOURCE.read(tmp_path, Options("voc")))
-    (item,) = SOURCE.read(tmp_path, Options("voc", labels={"thing": "fracture"}))
-    assert item.label == "fracture"  # type: ignore[union-attr]
+    records, _ = read(SOURCE, tmp_path, labels={"thing": "fracture"})
+    assert records["a.jpg"].label == "fracture"
 
 
 EDGES = st.floats(-1e5, 1e5, allow_nan=False)

@@ -39,6 +39,8 @@ def test_what_a_person_says_goes_first() -> None:
     ("name", "label", "kind"),
     [
         ("fracture", "fracture", None),
+        ("wrist fracture", "fracture", None),
+        ("Left_Elbow_Spiral_Fracture", "fracture", "left elbow spiral fracture"),
         ("Oblique Fracture", "fracture", "oblique fracture"),
         ("nondisplaced fracture", "fracture", "nondisplaced fracture"),
         ("Un-displaced_fracture", "fracture", "un-displaced fracture"),
@@ -53,7 +55,29 @@ def test_what_a_person_says_goes_first() -> None:
     ],
 )
 def test_classes_of_boxes(name: str, label: str | None, kind: str | None) -> None:
-    assert words.find_class(name, {}) == (label, kind)
+    found = words.find_class(name, {})
+    assert found == label
+    assert (words.fracture_type(name) if found == "fracture" else None) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "region"),
+    [
+        ("XR_ELBOW", None, "elbow"),
+        ("elbow normal", "normal", "elbow"),
+        ("Not fractured, left wrist", "no fracture", "wrist"),
+        ("elbow positive", None, "elbow"),
+        ("hairline", "fracture", None),
+        ("Oblique fracture", "fracture", None),
+        ("oblique", None, None),
+        ("Bone_Fracture_Set", None, None),
+        ("no fracture dislocation", None, None),
+        ("handmade", None, None),
+    ],
+)
+def test_folders(name: str, label: str | None, region: str | None) -> None:
+    assert words.find_folder(name, {}) == label
+    assert words.find_region(name) == region
 
 
 def test_yes_and_no_count_only_in_a_column_named_for_fractures() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import cv2
 
-from fractura.datasets.record import Dropped, Record
+from fractura.datasets.record import Dropped, Record, Remark
 from fractura.datasets.sources.source import Options, Source
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import to_16_bit
@@ -34,6 +34,8 @@ def read(
     items = list(source.read(folder, options))
     assert list(source.read(folder, options)) == items
     for item in items:
+        if isinstance(item, Remark):
+            continue
         if isinstance(item, Dropped):
             dropped.setdefault(item.reason, []).append(item.what)
         else:
@@ -43,3 +45,9 @@ def read(
             assert item.path.is_file()
             records[name] = item
     return records, dropped
+
+
+def remarks(source: Source, folder: Path, **said: Any) -> list[str]:
+    """How the source's words were understood."""
+    items = source.read(folder, Options(source.name, **said))
+    return [item.text for item in items if isinstance(item, Remark)]

@@ -71,6 +71,8 @@ def build(
     manifest = build(requests, out, progress=with_progress)
     for intake in manifest.intakes:
         show(printable(intake.sentence()))
+        for remark in intake.remarks:
+            show(f"  {printable(remark)}")
     _show_totals(manifest)
     show(f"Written to {printable(str(out))}, content hash {manifest.content_hash}.")
     if dropped_path(out).exists():

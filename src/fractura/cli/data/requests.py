@@ -118,7 +118,7 @@ def _spread(option: str, values: Sequence[str], count: int) -> list[str | None]:
 
 
 def _columns(text: str) -> dict[str, str]:
-    from fractura.datasets.record import FIELDS
+    from fractura.datasets.sources.table import FIELDS
 
     columns = _pairs("--columns", "field=column", text, str.partition)
     for name in columns:

@@ -14,9 +14,9 @@ from fractura.datasets.audit.colour import colour, file_format
 from fractura.datasets.audit.pictures import shrink
 from fractura.errors import LoadError
 from fractura.imaging.codecs import TRUNCATED
+from fractura.imaging.identity import pixels_sha256
 from fractura.imaging.limits import MAX_FILE_BYTES
 from fractura.imaging.load import load_bytes
-from fractura.imaging.save import to_16_bit
 
 BORDER_DEPTHS = (0.01, 0.05)
 """Depths of the border strips, as fractions of the image's shorter side; at least one pixel."""
@@ -96,7 +96,7 @@ def examine_bytes(data: bytes) -> tuple[Examination, Picture | None]:
         problem=None,
         sha256=digest,
         size=len(data),
-        pixels_sha256=_pixels_digest(pixels),
+        pixels_sha256=pixels_sha256(pixels),
         truncated=TRUNCATED in radiograph.warnings,
         format=file_format(data),
         width=radiograph.width,
@@ -140,9 +140,3 @@ def border(pixels: NDArray[np.float32]) -> tuple[float, ...]:
         for strip in strips:
             figures += [float(strip.mean()), float(strip.std())]
     return tuple(figures)
-
-
-def _pixels_digest(pixels: NDArray[np.float32]) -> str:
-    digest = hashlib.sha256(f"{pixels.shape}".encode())
-    digest.update(to_16_bit(pixels).tobytes())
-    return digest.hexdigest()

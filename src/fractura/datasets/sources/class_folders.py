@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from fractura.datasets.record import Dropped, Label, Record
+from fractura.datasets.record import Dropped, Label, Record, Remark
+from fractura.datasets.sources.classes import Meaning, summary
 from fractura.datasets.sources.folder import read_folder, split_in, with_images
 from fractura.datasets.sources.source import Options, Source
-from fractura.datasets.sources.words import find_label, find_split, fracture_type, unknown_words
+from fractura.datasets.sources.words import (
+    find_folder,
+    find_region,
+    find_split,
+    fracture_type,
+    is_region,
+    unknown_words,
+)
 
 Parts = tuple[str, ...]
 
@@ -19,15 +28,17 @@ class _Class(NamedTuple):
 
     depth: int
     word: str
-    label: Label
+    meaning: Meaning
 
 
-def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
+def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
     """One record an image whose folders name a class: ``train/fractured/x.png`` or the reverse.
 
-    Folders may lie deeper (a patient's), or in one that holds everything. A word that
-    ``options.labels`` calls a fracture and that is more than a synonym (``oblique``) is kept as
-    the type. An image in folders of two classes is dropped, and so is one above the classes.
+    Folders may lie deeper (a patient's), or in one that holds everything. Folders of body regions
+    and of types of fractures tell those; where no folder tells of fractures, the images of regions
+    are ``unknown``. What ``options.labels`` calls a fracture is a type only if its name tells one.
+    An image in folders of two classes is dropped, and so is one above the classes. What became of
+    each folder's name is remarked.
 
     Raises:
         SourceError: there is no image, or a folder's name must be explained with ``--labels``.
@@ -36,6 +47,8 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
     places = {image: PurePosixPath(image).parts[:-1] for image in folder.images}
     common = _common(places.values())
     classes = {image: _classes(parts, common, options.labels) for image, parts in places.items()}
+    if not any(classes.values()):
+        classes = {image: _regions(parts) for image, parts in places.items()}
     above = {
         places[image][:depth]
         for image, found in classes.items()
@@ -52,29 +65,37 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
     if not any(classes.values()):
         raise SOURCE.missing(f"{root}: a class folder")
     yield from folder.lost
+    told = {
+        image: [*found, *(region for region in _regions(places[image]) if found)]
+        for image, found in classes.items()
+    }
+    words = {one.word: one.meaning for found in reversed(told.values()) for one in reversed(found)}
+    counts = Counter(word for found in told.values() for word in {one.word for one in found})
+    yield from summary(counts, words)
     for image, path in folder.images.items():
-        yield _record(image, path, classes[image], options)
+        yield _record(image, path, classes[image], told[image], options)
     for name in folder.others:
         if _classes(PurePosixPath(name).parts[:-1], common, options.labels):
             yield Dropped(name, "files that are not images")
 
 
-def _record(image: str, path: Path, found: list[_Class], options: Options) -> Record | Dropped:
-    labels = {folder.label for folder in found}
-    if not labels:
+def _record(
+    image: str, path: Path, found: list[_Class], told: list[_Class], options: Options
+) -> Record | Dropped:
+    if not found:
         return Dropped(image, "images above the class folders")
+    labels = {folder.meaning.label or "unknown" for folder in found}
     if len(labels) > 1:
         return Dropped(image, "images in folders of two classes")
-    label = labels.pop()
-    types = {fracture_type(folder.word) for folder in found} if label == "fracture" else set()
     split, notes = split_in(image)
     return Record(
         id=f"{options.name}/{image}",
         path=path,
         source=options.name,
-        label=label,
+        label=labels.pop(),
         licence=options.licence,
-        fracture_types=tuple(sorted(kind for kind in types if kind)),
+        fracture_types=tuple(sorted({one.meaning.kind for one in found if one.meaning.kind})),
+        regions=tuple(sorted({one.meaning.region for one in told if one.meaning.region})),
         official_split=split,
         notes=notes,
     )
@@ -91,11 +112,24 @@ def _common(places: Iterable[Parts]) -> int:
 def _classes(parts: Parts, common: int, labels: Mapping[str, Label]) -> list[_Class]:
     """The class folders of an image; one that holds all images counts only if it is the last."""
     found = [
-        _Class(depth, word, label)
+        _Class(depth, word, _meaning(word, label))
         for depth, word in enumerate(parts)
-        if find_split(word) is None and (label := find_label(word, labels)) is not None
+        if find_split(word) is None and (label := find_folder(word, labels)) is not None
     ]
     return [folder for folder in found if folder.depth >= common] or found[-1:]
+
+
+def _meaning(word: str, label: Label) -> Meaning:
+    return Meaning(label, fracture_type(word) if label == "fracture" else None, find_region(word))
+
+
+def _regions(parts: Parts) -> list[_Class]:
+    """The folders of an image that are named for body regions and nothing else."""
+    return [
+        _Class(depth, word, Meaning(None, None, find_region(word)))
+        for depth, word in enumerate(parts)
+        if is_region(word)
+    ]
 
 
 def _unknown_word(parts: Parts, above: set[Parts], common: int) -> str | None:

@@ -11,8 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fractura.datasets.record import Dropped, Outline, Record, Split
-from fractura.datasets.sources.classes import Meaning, annotate, find_meanings, image_fields
+from fractura.datasets.record import Dropped, Outline, Record, Remark, Split
+from fractura.datasets.sources.classes import (
+    Meaning,
+    annotate,
+    find_meanings,
+    image_fields,
+    summary,
+)
 from fractura.datasets.sources.folder import Locator, one_split, read_folder, split_in, with_images
 from fractura.datasets.sources.marks import MarkError, check_pixels, to_upright, turned
 from fractura.datasets.sources.rle import decode_mask, mask_box, mask_outlines
@@ -43,7 +49,7 @@ class _File:
         return splits_named(self.name)
 
 
-def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
+def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
     """One record an image that a JSON file lists (https://cocodataset.org/#format-data).
 
     All JSON files below the folder are read, those named for a split first; an image that
@@ -73,15 +79,16 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
                 files.append(file)
     if not files:
         raise SOURCE.missing(f"{chosen or root}: a JSON file with images, annotations, categories")
-    used = {
+    used = Counter(
         file.classes[key]
         for file in files
         for marks in file.marks.values()
         for mark in marks
         if (key := _key(mark.get("category_id"))) in file.classes
-    }
+    )
     meanings = find_meanings(str(root), sorted(used), options.labels)
     yield from (*folder.lost, *foreign)
+    yield from summary(used, meanings)
     locator, taken = Locator(folder.images), set[str]()
     for file in sorted(files, key=lambda file: (not file.splits, file.name)):
         yield from file.strays
@@ -134,7 +141,7 @@ def _read_file(name: str, path: Path) -> _File | None:
     try:
         content = json.loads(path.read_bytes())
         images, marks = content["images"], content["annotations"]
-        classes = {_key(item["id"]): str(item["name"]) for item in content["categories"]}
+        classes = _classes(content["categories"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if not isinstance(images, list) or not isinstance(marks, list):
@@ -157,6 +164,19 @@ def _read_file(name: str, path: Path) -> _File | None:
             )
     lost = any(stray.reason.endswith("not listed") for stray in strays)
     return _File(name, images, of_image, classes, tuple(strays), frozenset(shared), lost)
+
+
+def _classes(categories: Any) -> dict[Any, str]:
+    """Names by id; an id of two names says nothing, and marks with it are not understood."""
+    names: dict[Any, set[str]] = defaultdict(set)
+    for item in categories:
+        names[_key(item["id"])].add(str(item["name"]))
+    return {
+        key: name
+        for key, found in names.items()
+        if key is not None and len(found) == 1
+        for name in found
+    }
 
 
 def _key(value: Any) -> int | str | None:

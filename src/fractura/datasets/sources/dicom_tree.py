@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fractura.datasets.record import Dropped, Record
+from fractura.datasets.record import Dropped, Laterality, Record
 from fractura.datasets.sources.folder import read_folder
 from fractura.datasets.sources.source import Options, Source
 from fractura.datasets.sources.words import find_age, find_sex, find_side, find_view, tidy
@@ -25,6 +25,8 @@ KEYWORDS = [
     *("NumberOfFrames", "Rows", "Columns", "BitsStored"),
 ]
 _START_BYTES = 1 << 18
+AGES_DIFFER = 1.5
+"""Years between a stated age and that from the dates, from which on they contradict."""
 
 
 def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
@@ -33,7 +35,8 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
     Files of any name are looked at, up to their pixels. The id is the SOP instance UID, the
     region ``BodyPartExamined`` in lower case, the patient ``PatientID``, after its issuer
     and a slash where one is named; the age that of ``PatientAge``, else from the dates of birth
-    and study. Objects with several frames are left out.
+    and study. What contradicts itself stays empty, with a note. Objects with several frames are
+    left out.
 
     Raises:
         SourceError: the folder is missing or holds no DICOM image.
@@ -69,9 +72,13 @@ def _read_file(name: str, path: Path, options: Options) -> Record | Dropped:
         )
     if (_number(dataset, "NumberOfFrames") or 1) > 1:
         return Dropped(name, "DICOM objects with several frames")
-    region, view = _text(dataset, "BodyPartExamined"), _text(dataset, "ViewPosition")
+    regions, view = _texts(dataset, "BodyPartExamined"), _one(dataset, "ViewPosition")
     patient, issuer = _text(dataset, "PatientID"), _text(dataset, "IssuerOfPatientID")
-    side = _text(dataset, "ImageLaterality") or _text(dataset, "Laterality")
+    age, of_age = _age(dataset)
+    side, of_side = _side(dataset)
+    notes = [*of_age, *of_side]
+    if len(regions) > 1:
+        notes.append(f"BodyPartExamined has several values, {', '.join(regions)}; left empty")
     return Record(
         id=f"{options.name}/{_text(dataset, 'SOPInstanceUID') or name}",
         path=path,
@@ -80,16 +87,17 @@ def _read_file(name: str, path: Path, options: Options) -> Record | Dropped:
         licence=options.licence,
         patient="/".join(filter(None, (issuer, patient))) if patient else None,
         study=_text(dataset, "StudyInstanceUID") or None,
-        regions=(tidy(region),) if region else (),
+        regions=tuple(map(tidy, regions)) if len(regions) == 1 else (),
         views=(find_view(view),) if view else (),
-        laterality=find_side(side),
-        age=_age(dataset),
-        sex=find_sex(_text(dataset, "PatientSex")),
+        laterality=side,
+        age=age,
+        sex=find_sex(_one(dataset, "PatientSex")),
         modality=_text(dataset, "Modality") or None,
         width=columns,
         height=rows,
         bits=_number(dataset, "BitsStored"),
         format="DICOM",
+        notes=tuple(notes),
     )
 
 
@@ -126,13 +134,50 @@ def _number(dataset: Dataset, keyword: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _age(dataset: Dataset) -> float | None:
-    stated = find_age(_text(dataset, "PatientAge"))
-    if stated is not None:
-        return stated
+def _texts(dataset: Dataset, keyword: str) -> list[str]:
+    """The different values of an attribute that may, rightly or not, have several."""
+    try:
+        value = dataset.get(keyword)
+    except Exception:  # pydicom raises many types on damaged elements
+        return []
+    values = [value] if isinstance(value, str) else value if isinstance(value, Iterable) else []
+    parts = [part for one in values for part in str(one).split("\\")]
+    return list(dict.fromkeys(filter(None, (part.replace("\0", "").strip() for part in parts))))
+
+
+def _one(dataset: Dataset, keyword: str) -> str:
+    """The only value of an attribute, empty where there are several."""
+    values = _texts(dataset, keyword)
+    return values[0] if len(values) == 1 else ""
+
+
+def _side(dataset: Dataset) -> tuple[Laterality | None, list[str]]:
+    """The side by ``ImageLaterality`` and ``Laterality``, and a note where they contradict."""
+    said = [find_side(_one(dataset, name)) for name in ("ImageLaterality", "Laterality")]
+    if None not in said and said[0] != said[1]:
+        return None, ["ImageLaterality and Laterality contradict each other; the side is left out"]
+    return said[0] or said[1], []
+
+
+def _age(dataset: Dataset) -> tuple[float | None, list[str]]:
+    """The age by ``PatientAge``, else by the dates, and a note where they contradict.
+
+    ``000Y`` is what many devices write for an age that they do not know.
+    """
+    text = _one(dataset, "PatientAge")
+    stated, counted = find_age(text), _counted_age(dataset)
+    if stated is not None and counted is not None and abs(stated - counted) > AGES_DIFFER:
+        note = f"PatientAge is {text}, but from birth to study are {counted:g} years; left empty"
+        return None, [note]
+    if stated == 0 and counted is None:
+        return None, [f"PatientAge is {text}, which many devices write for an unknown age"]
+    return (counted if stated == 0 else stated if stated is not None else counted), []
+
+
+def _counted_age(dataset: Dataset) -> float | None:
     try:
         born, seen = (
-            datetime.strptime(_text(dataset, keyword), "%Y%m%d")
+            datetime.strptime(_one(dataset, keyword), "%Y%m%d")
             for keyword in ("PatientBirthDate", "StudyDate")
         )
     except ValueError:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fractura.datasets.record import Dropped, Label, Record
+from fractura.datasets.record import Dropped, Label, Record, Remark
 from fractura.datasets.sources import yolo
 from fractura.datasets.sources.source import Options, Source
 
@@ -26,7 +26,7 @@ _LABELS: dict[str, Label] = {**dict.fromkeys(TYPES, "fracture"), "Healthy": "nor
 _MRI = re.compile(r"(^|[_-])mri([_.-]|$)", re.IGNORECASE)
 
 
-def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
+def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
     """One record an image; MRI has the modality ``MR`` and no split.
 
     ``extra["original"]`` is the name before ``.rf.``, which augmented copies of one picture share.

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fractura.datasets.record import Dropped, Label, Record
+from fractura.datasets.record import Dropped, Label, Record, Remark
 from fractura.datasets.sources import yolo
 from fractura.datasets.sources.source import Options, Source
+from fractura.datasets.sources.words import tidy
 
 REGIONS = {
     "elbow positive": "elbow",
@@ -33,7 +34,7 @@ REGIONS = {
 _LABELS: dict[str, Label] = dict.fromkeys(REGIONS, "fracture")
 
 
-def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
+def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
     """One record an image, with its polygons; regions are those of its classes.
 
     ``extra["original"]`` is the name before ``.rf.``, which augmented copies of one picture share.
@@ -46,7 +47,7 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
         SourceError: as :func:`fractura.datasets.sources.yolo.read_as`.
     """
     told = replace(options, labels={**_LABELS, **options.labels})
-    for item in yolo.read_as(SOURCE, root, told):
+    for item in yolo.read_as(SOURCE, root, told, tidy):
         yield _with_regions(item) if isinstance(item, Record) else item
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fractura.datasets.record import Dropped, Label, Record
+from fractura.datasets.record import Dropped, Label, Record, Remark
 from fractura.errors import FracturaError
 
 
@@ -43,7 +43,8 @@ class Source:
         size: of the download, in words.
         layout: one line that says what the folder must hold.
         read: yields a record for everything kept and a :class:`Dropped` for everything else that
-            the data set lists, in an order that depends on the content alone. It does not open
+            the data set lists, and a :class:`Remark` where words had to be understood, in an
+            order that depends on the content alone. It does not open
             images unless their content tells what the record needs (DICOM).
             Raises :class:`SourceError` if something is missing without which nothing can be read.
     """
@@ -54,7 +55,7 @@ class Source:
     licence: str | None
     size: str
     layout: str
-    read: Callable[[Path, Options], Iterator[Record | Dropped]]
+    read: Callable[[Path, Options], Iterator[Record | Dropped | Remark]]
 
     def missing(self, what: Path | str) -> SourceError:
         """The error that says what is missing and where to get it."""

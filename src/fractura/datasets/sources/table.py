@@ -48,7 +48,10 @@ FIELDS = ("path", "label", "id", *_PARSERS, *_LISTS, *BOX)
 
 @dataclass
 class _Image:
-    """What the lines that were read so far say of one image; ``whole``: one has no box."""
+    """What the lines that were read so far say of one image; ``whole``: one has no box.
+
+    ``doubt``: its lines have different labels.
+    """
 
     id: str
     path: Path
@@ -58,6 +61,7 @@ class _Image:
     whole: bool
     notes: list[str]
     extra: dict[str, list[str]]
+    doubt: bool = False
 
 
 def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
@@ -66,8 +70,9 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
     A column is mapped to a field by ``options.columns``, or by having its name. Paths are relative
     to the table's folder. Lists are parted by semicolons, commas or bars. Where ``x_min``,
     ``y_min``, ``x_max`` and ``y_max`` (pixels) are mapped, the lines of one image become its
-    annotations, and its label is the strongest of theirs; without a box, its lines must agree.
-    Columns that are mapped to nothing go to ``extra``. A cell that is not understood is noted.
+    annotations, and its label is the strongest of theirs; without a box, its lines must agree,
+    else the image is ``unknown``. Columns that are mapped to nothing go to
+    ``extra``. A cell that is not understood is noted.
 
     Args:
         root: the table, or a folder that holds one table.
@@ -255,10 +260,13 @@ def _box(corners: Sequence[str]) -> Box | None:
 
 def _merge(earlier: _Image, later: _Image, meanings: Mapping[str, Label]) -> str | None:
     """Add what another line of the same image says, or the reason why that cannot be."""
+    differ = strongest(meanings[word] for word in earlier.labels) != meanings[later.labels[0]]
     if later.id != earlier.id or later.values != earlier.values:
+        earlier.doubt |= differ
         return "lines that contradict an earlier line of the same image"
     if earlier.whole or later.whole:
-        if {meanings[label] for label in earlier.labels} != {meanings[later.labels[0]]}:
+        if differ:
+            earlier.doubt = True
             return "lines that contradict an earlier line of the same image"
         if later.whole:
             return "lines that repeat an earlier line"
@@ -275,6 +283,9 @@ def _record(
     image: _Image, meanings: Mapping[str, Label], *, boxes: bool, options: Options
 ) -> Record:
     label = strongest(meanings[word] for word in image.labels)
+    if image.doubt:
+        label, image.labels, image.marks = "unknown", [], []
+        image.notes.append("the table's lines of this image contradict each other")
     fields: dict[str, Any] = {
         name: _PARSERS[name](cell) for name, cell in image.values.items() if name in _PARSERS
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -10,8 +10,14 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from fractura.datasets.record import Dropped, Record, Split
-from fractura.datasets.sources.classes import Meaning, annotate, find_meanings, image_fields
+from fractura.datasets.record import Dropped, Record, Remark, Split
+from fractura.datasets.sources.classes import (
+    Meaning,
+    annotate,
+    find_meanings,
+    image_fields,
+    summary,
+)
 from fractura.datasets.sources.folder import (
     Folder,
     Locator,
@@ -41,7 +47,7 @@ class _Sheet:
     notes: tuple[str, ...] = ()
 
 
-def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
+def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
     """One record an image of the layout of Everingham et al. 2010 (doi 10.1007/s11263-009-0275-4).
 
     Images and XML files may lie in any folders; they find each other by the name in the XML file,
@@ -82,8 +88,9 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
                 note = f"{name} calls its image {sheet.image}, which is not there"
                 sheet = replace(sheet, notes=(note,))
             sheets[image] = sheet
-    classes = sorted({name for sheet in sheets.values() for name, _ in sheet.marks})
-    meanings = find_meanings(str(root), classes, options.labels)
+    classes = Counter(name for sheet in sheets.values() for name, _ in sheet.marks)
+    meanings = find_meanings(str(root), sorted(classes), options.labels)
+    yield from summary(classes, meanings)
     listed, missing = _read_image_sets(folder, locate)
     yield from missing
     for image, path in folder.images.items():

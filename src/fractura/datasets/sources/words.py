@@ -33,6 +33,24 @@ _SPLITS: dict[Split, str] = {
     "test": r"(test|testing)(set|images|data)?",
 }
 _UNDISPLACED = re.compile(r"(non|un|not)[\W_]*displaced")
+_FRACTURES = _LABELS["fracture"]
+_TYPES = {
+    *("avulsion", "buckle", "burst", "butterfly", "comminuted", "compound", "compression"),
+    *("depressed", "dislocation", "displaced", "greenstick", "hairline", "impacted", "incomplete"),
+    *("intraarticular", "linear", "longitudinal", "nondisplaced", "oblique", "pathologic"),
+    *("pathological", "plastic", "segmental", "spiral", "stress", "torus", "transverse"),
+    *("undisplaced", "wedge"),
+}
+_DOUBTFUL = {"oblique", "linear", "transverse", "compression", "stress", "wedge", "displaced"}
+"""Types that mean something else when they stand alone."""
+_REGIONS = {
+    *("ankle", "arm", "calcaneus", "chest", "clavicle", "elbow", "femur", "fibula"),
+    *("finger", "fingers", "foot", "forearm", "hand", "hip", "humerus", "knee", "leg"),
+    *("pelvis", "radius", "rib", "ribs", "scaphoid", "shoulder", "skull", "spine"),
+    *("thumb", "tibia", "toe", "toes", "ulna", "wrist"),
+}
+_BESIDE = {*_REGIONS, "xr", "xray", "x", "ray", "bone", "cervical", "thoracic", "lumbar"}
+"""Words beside which a class is what its other words say."""
 _DENIES = re.compile(
     r"(?<![^\W_])(?:(?:no|not|without|free|negative|absent|normal|healthy)(?![^\W_])|non|un"
     r"|(?:no|not)fractur)"
@@ -80,23 +98,61 @@ def find_value(column: str, value: str, labels: Mapping[str, Label]) -> Label | 
     return label
 
 
-def find_class(name: str, labels: Mapping[str, Label]) -> tuple[Label | None, str | None]:
-    """What a class of boxes means, and the type of fracture that its name tells.
+def find_class(name: str, labels: Mapping[str, Label]) -> Label | None:
+    """What a class of boxes means, or ``None``.
 
     A name with *fracture* in it is a fracture's unless something in it denies one (*nondisplaced*
-    does not); it is kept as the type where it says more than that. ``(None, None)`` for others.
+    does not).
     """
     label, key, folded = find_label(name, labels), squeeze(name), name.casefold()
     if label is None and "fractur" in key and not _DENIES.search(_UNDISPLACED.sub("", folded)):
         label = "fracture"
-    return label, fracture_type(name) if label == "fracture" else None
+    return label
+
+
+def find_folder(name: str, labels: Mapping[str, Label]) -> Label | None:
+    """What a folder of a class means, or ``None``.
+
+    Beside a word for a label there may be a body region and a side (``elbow normal``). A type is
+    a fracture's (``hairline``), but not *oblique* and *linear* alone, which may be views.
+    """
+    label = find_label(name, labels)
+    rest = [part for part in _parts(name) if part not in _BESIDE and part not in _SIDES]
+    if label is not None or not rest:
+        return label
+    if all(part in _TYPES or part in _FRACTURES for part in rest):
+        return "fracture" if set(rest) & (_FRACTURES | _TYPES) - _DOUBTFUL else None
+    return find_label(" ".join(rest), labels)
+
+
+def find_region(name: str) -> str | None:
+    """The body region that a name tells, in lower case, or ``None``: ``XR_ELBOW`` → ``elbow``."""
+    found = [part for part in _parts(name) if part in _REGIONS]
+    return found[0] if len(found) == 1 else None
+
+
+def is_region(name: str) -> bool:
+    """Whether a name tells a body region and nothing else but a side."""
+    parts = [part for part in _parts(name) if part not in _SIDES]
+    return find_region(name) is not None and all(part in _BESIDE for part in parts)
 
 
 def fracture_type(word: str) -> str | None:
-    """The word in lower case, ``None`` where it only says that there is a fracture."""
-    key = squeeze(word)
-    says_no_more = key in _LABEL_OF or key in _AMBIGUOUS or key.isdigit()
-    return None if says_no_more or find_answer(word) is not None else tidy(word)
+    """A type of fracture in lower case, ``None`` where a name tells none.
+
+    It tells one where it has a known type's name in it, or another word beside *fracture* that
+    is neither a region's nor a side's. A word that merely means a fracture is no type.
+    """
+    if squeeze(word) in _LABEL_OF:
+        return None
+    parts = [part for part in _parts(word) if part not in _BESIDE and part not in _SIDES]
+    others = set(parts) - _FRACTURES - _AMBIGUOUS
+    is_type = bool(others & _TYPES) or (others and "fractur" in squeeze(word))
+    return tidy(word) if is_type else None
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in re.split(r"[\W_\d]+", name.casefold()) if part]
 
 
 def tidy(word: str) -> str:

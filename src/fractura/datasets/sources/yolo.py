@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from fractura.datasets.head import read_orientation
-from fractura.datasets.record import Annotation, Dropped, Record
-from fractura.datasets.sources.classes import Meaning, annotate, find_meanings, image_fields
+from fractura.datasets.record import Annotation, Dropped, Record, Remark
+from fractura.datasets.sources.classes import (
+    Meaning,
+    annotate,
+    find_meanings,
+    image_fields,
+    summary,
+)
 from fractura.datasets.sources.folder import head_of, one_split, read_folder, split_in, with_images
 from fractura.datasets.sources.source import Options, Source
-from fractura.datasets.sources.yolo_config import NAME_FILES, Config, read_config
+from fractura.datasets.sources.words import fracture_type
+from fractura.datasets.sources.yolo_config import Config, is_config, read_config
 from fractura.findings import Box
 
 
@@ -24,12 +32,17 @@ class _Mark(NamedTuple):
     is_box: bool
 
 
-def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
+def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
     """One record an image; see :func:`read_as`."""
     return read_as(SOURCE, root, options)
 
 
-def read_as(source: Source, root: Path, options: Options) -> Iterator[Record | Dropped]:
+def read_as(
+    source: Source,
+    root: Path,
+    options: Options,
+    kind_of: Callable[[str], str | None] = fracture_type,
+) -> Iterator[Record | Dropped | Remark]:
     """One record an image of the layout that docs.ultralytics.com/datasets describes.
 
     The label file of ``train/images/x.jpg`` is ``train/labels/x.txt``, or ``x.txt`` beside the
@@ -39,17 +52,24 @@ def read_as(source: Source, root: Path, options: Options) -> Iterator[Record | D
     outside 0..1 are kept. Splits are those of ``data.yaml``, else of the folders' names. An image
     with an empty label file shows no fracture; one without a label file is ``unknown``.
 
+    Args:
+        source: the kind of data set, for messages and its licence.
+        root: its folder.
+        options: name, licence and the meaning of classes.
+        kind_of: the type of the fracture by the name of a class that means one.
+
     Raises:
         SourceError: there is no image, no label file or no name of a class, ``data.yaml`` is not
             well formed, or a class must be explained with ``--labels``.
     """
     folder = with_images(read_folder(root, source))
     config = read_config(folder)
-    meanings = find_meanings(str(root), config.names.values(), options.labels)
+    meanings = find_meanings(str(root), config.names.values(), options.labels, kind_of)
     texts = {image: _label_file(image, folder.others) for image in folder.images}
     if not any(texts.values()):
         raise source.missing(f"{root}: the label file of every image")
     yield from (*folder.lost, *config.missing)
+    counts: Counter[str] = Counter()
     for image, path in folder.images.items():
         split, notes = one_split(config.splits_of(image), config.path)
         if split is None and not notes:
@@ -59,7 +79,8 @@ def read_as(source: Source, root: Path, options: Options) -> Iterator[Record | D
             content: dict[str, Any] = {"label": "unknown"}
             notes += ("there is no label file",)
         else:
-            content, more = _read_labels(folder.others[text], text, path, config, meanings)
+            content, more, marked = _read_labels(folder.others[text], text, path, config, meanings)
+            counts.update(marked)
             notes += more
         yield Record(
             id=f"{options.name}/{image}",
@@ -70,11 +91,12 @@ def read_as(source: Source, root: Path, options: Options) -> Iterator[Record | D
             notes=notes,
             **content,
         )
+    yield from summary(counts, meanings)
     used = {text for text in texts.values() if text}
     folders = {posixpath.dirname(text) for text in used}
     for name in folder.others:
         spare = name.endswith(".txt") and posixpath.dirname(name) in folders
-        if spare and name not in used and PurePosixPath(name).name not in NAME_FILES:
+        if spare and name not in used and not is_config(name, config):
             yield Dropped(name, "label files without an image")
 
 
@@ -91,12 +113,12 @@ def _label_file(image: str, others: Collection[str]) -> str | None:
 
 def _read_labels(
     file: Path, name: str, image: Path, config: Config, meanings: Mapping[str, Meaning]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Label, types and annotations of an image, and notes about what could not be read."""
+) -> tuple[dict[str, Any], tuple[str, ...], list[str]]:
+    """What an image's fields are, notes about what could not be read, and its marks' classes."""
     try:
         lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:
-        return {"label": "unknown"}, (f"{name} cannot be read ({error.strerror})",)
+        return {"label": "unknown"}, (f"{name} cannot be read ({error.strerror})",), []
     marks, wrong = [], []
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -121,7 +143,7 @@ def _read_labels(
         wrong.append("the image's size cannot be read, and so its marks are left out")
     else:
         content["annotations"] = ()
-    return content, (*notes, *wrong)
+    return content, (*notes, *wrong), marked
 
 
 def _parse(words: list[str], config: Config) -> _Mark | None:

@@ -17,6 +17,15 @@ from fractura.datasets.sources.source import SourceError
 NAME_FILES = ("classes.txt", "obj.names")
 """Text files with the name of a class a line, in Darknet's layout."""
 
+_LISTS: Mapping[str, Split] = {
+    "train.txt": "train",
+    "val.txt": "valid",
+    "valid.txt": "valid",
+    "validation.txt": "valid",
+    "test.txt": "test",
+}
+"""Lists of the images of each split beside them, in Darknet's layout; also of CVAT's exports."""
+
 _SPLIT_KEYS: Mapping[str, Split] = {
     "train": "train",
     "val": "valid",
@@ -36,6 +45,7 @@ class Config:
         places: the splits that a folder or an image is put in.
         missing: what it names and is not there.
         key_points: lines are boxes with key points after them (``kpt_shape``), not polygons.
+        lists: files that list the images of a split.
     """
 
     path: str
@@ -43,6 +53,7 @@ class Config:
     places: Mapping[str, set[Split]] = field(default_factory=dict)
     missing: tuple[Dropped, ...] = ()
     key_points: bool = False
+    lists: frozenset[str] = frozenset()
 
     def splits_of(self, image: str) -> set[Split]:
         """The splits that the file puts an image in."""
@@ -63,11 +74,50 @@ def read_config(folder: Folder) -> Config:
                 return _from_yaml(folder, name, content)
     for name in by_depth:
         if posixpath.basename(name) in NAME_FILES:
-            return Config(name, dict(enumerate(text for _, text in _lines(folder.others[name]))))
+            return _from_names(folder, name)
     raise SourceError(
         f"{folder.root}: nothing tells what the numbers of the classes mean; add data.yaml with "
         "their names, or classes.txt with a name a line"
     )
+
+
+def is_config(name: str, config: Config) -> bool:
+    """Whether a text file tells of classes or splits, and is no image's label file."""
+    return posixpath.basename(name) in NAME_FILES or name in config.lists
+
+
+def _from_names(folder: Folder, name: str) -> Config:
+    """The list of names, and the lists of splits beside it."""
+    base = posixpath.dirname(name)
+    known = {*folder.images, *folder.others}
+    places: dict[str, set[Split]] = defaultdict(set)
+    missing: list[Dropped] = []
+    lists = {
+        place: split
+        for file, split in _LISTS.items()
+        if (place := posixpath.join(base, file)) in folder.others
+    }
+    for place, split in lists.items():
+        missing += _read_list(folder, known, place, split, places)
+    names = dict(enumerate(text for _, text in _lines(folder.others[name])))
+    where = ", ".join(lists) or name
+    return Config(where, names, places, tuple(missing), lists=frozenset(lists))
+
+
+def _read_list(
+    folder: Folder,
+    known: Collection[str],
+    place: str,
+    split: Split,
+    places: dict[str, set[Split]],
+) -> Iterator[Dropped]:
+    """Put the images that a text file lists in a split; what is listed and not there."""
+    for line, image in _lines(folder.others[place]):
+        found = _find(known, posixpath.dirname(place), image)
+        if found is not None and found in folder.images:
+            places[found].add(split)
+        else:
+            yield Dropped(f"{place}, line {line}", "listed images that are missing")
 
 
 def _load(path: Path) -> dict[str, Any] | None:
@@ -99,7 +149,8 @@ def _from_yaml(folder: Folder, name: str, content: Mapping[str, Any]) -> Config:
     known |= {place for image in folder.images for place in _above(image)}
     base, root = posixpath.dirname(name), content.get("path")
     places: dict[str, set[Split]] = defaultdict(set)
-    missing = []
+    missing: list[Dropped] = []
+    lists: set[str] = set()
     for key, split in _SPLIT_KEYS.items():
         entries = content.get(key) or []
         for entry in entries if isinstance(entries, list) else [entries]:
@@ -110,15 +161,11 @@ def _from_yaml(folder: Folder, name: str, content: Mapping[str, Any]) -> Config:
             elif place not in folder.others:
                 places[place].add(split)
             else:
-                for line, image in _lines(folder.others[place]):
-                    found = _find(known, posixpath.dirname(place), image)
-                    if found is not None and found in folder.images:
-                        places[found].add(split)
-                    else:
-                        where = f"{place}, line {line}"
-                        missing.append(Dropped(where, "listed images that are missing"))
+                lists.add(place)
+                missing += _read_list(folder, known, place, split, places)
     names = _names(folder.root / name, content["names"])
-    return Config(name, names, places, tuple(missing), bool(content.get("kpt_shape")))
+    key_points = bool(content.get("kpt_shape"))
+    return Config(name, names, places, tuple(missing), key_points, frozenset(lists))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

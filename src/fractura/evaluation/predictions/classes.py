@@ -61,7 +61,7 @@ class Classes:
         self._wanted: set[Hashable] = set()
         self._others: Counter[Hashable] = Counter()
         if names is not None:
-            meanings = {key: find_class(name, {})[0] for key, name in names.items()}
+            meanings = {key: find_class(name, {}) for key, name in names.items()}
             wanted = {key for key, label in meanings.items() if label in _MEANT[looked_for]}
             if not wanted and len(names) > 1:
                 raise FracturaError(
@@ -110,6 +110,6 @@ class Classes:
             name = names.get(key)
             if name is None:
                 return [f"boxes of the only class, {key!r}, are taken for {self._looked_for}"]
-            if find_class(name, {})[0] is None:
+            if find_class(name, {}) is None:
                 return [f"boxes of the only class, {name!r}, are taken for {self._looked_for}"]
         return []
