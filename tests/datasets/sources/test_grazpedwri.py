@@ -135,7 +135,7 @@ def test_contradictions_become_notes_and_the_rest_is_counted(graz: Path) -> None
     (graz / ANN / f"{LATER}.json").write_text(json.dumps({"objects": []}))
     rows = [*ROWS[:3], ROWS[3].replace(",F,9,R,3,", ",X,nine,,4,"), ROWS[0], f"absent{ROWS[0]}"]
     (graz / TABLE).write_text("\n".join([HEAD, *rows]))
-    draw(graz / "images" / f"{LATER}.png")
+    draw(graz / "images" / f"{LATER}.png", 3)
     draw(graz / "images" / "stray.png")
     records, dropped = read(SOURCE, graz)
     assert records[FRONTAL].notes == (
@@ -158,6 +158,16 @@ def test_contradictions_become_notes_and_the_rest_is_counted(graz: Path) -> None
         "files are missing": [f"absent{FRONTAL}.png"],
         "files that dataset.csv does not list": ["images/stray.png"],
     }
+
+
+def test_a_name_of_different_images_labels_none(graz: Path) -> None:
+    draw(graz / "images" / f"{LATER}.png", 9)
+    rows = [*ROWS, ROWS[0].replace(",,,,,,0.144", ",,,,1,,0.144")]
+    (graz / TABLE).write_text("\n".join([HEAD, *rows]))
+    records, dropped = read(SOURCE, graz)
+    assert set(records) == {LATERAL, UNSURE}
+    assert dropped["names that different images have"] == [f"images/{LATER}.png"]
+    assert dropped["images of lines that contradict each other"] == [f"images_part1/{FRONTAL}.png"]
 
 
 def test_says_what_is_missing_and_where_to_get_it(graz: Path) -> None:

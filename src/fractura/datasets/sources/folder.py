@@ -20,6 +20,11 @@ from fractura.findings import Failure
 from fractura.imaging.files import may_be_radiograph, visible_files
 
 _HEAD_BYTES = 1 << 16
+_NO_PLACE = re.compile(
+    "image|img|jpe?g|png|picture|photo|radiograph|x.?ray|ann|label|mark|xml|json|voc|coco|mask|box"
+    "|data|result|default|raw|main|layout|segmentation"
+)
+"""Words in the names of folders that say what kind of file lies there, not of which pictures."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,8 @@ class Locator:
 
         Among several images of one name, it is the one whose path has the longest end in common
         with the given one; then the one nearest to ``near``; then the one in the same split. An
-        image in another folder than the name says, or in another split than the annotation file's,
-        is another image.
+        image in another folder than the name says, in another split than the annotation file's or,
+        for a bare name, in a folder that is not the annotation file's, is another image.
 
         Args:
             name: as annotation files have it: a name, a path, one of another machine.
@@ -137,14 +142,18 @@ class Locator:
         found = [
             image
             for image in self._named.get(path.name, [])
-            if _same_folders(_composed(image), path) and _same_split(image, near)
+            if _same_folders(_composed(image), path)
+            and _same_split(image, near)
+            and (len(path.parts) > 1 or _same_place(image, near))
         ]
         return _nearest(_most(found, lambda image: _shared_end(_composed(image), path)), near)
 
     def by_stem(self, stem: str, near: str) -> str | None:
         """As :meth:`by_name` for a name without its suffix."""
         found = [
-            image for image in self._stems.get(_composed(stem), []) if _same_split(image, near)
+            image
+            for image in self._stems.get(_composed(stem), [])
+            if _same_split(image, near) and _same_place(image, near)
         ]
         return _nearest(found, near)
 
@@ -167,6 +176,22 @@ def _same_split(image: str, near: str) -> bool:
     """Whether an image may belong to an annotation file, by the splits that both are named for."""
     own, theirs = splits_named(posixpath.dirname(image)), splits_named(near)
     return not own or not theirs or bool(own & theirs)
+
+
+def _same_place(image: str, near: str) -> bool:
+    """Whether the folders of an image and of an annotation file may be one patient's or ward's.
+
+    ``images/p1`` and ``labels/p1`` may, and so may ``images/p1`` and ``labels``; ``p1`` and ``p2``
+    may not, even where only one of them has an image of the name.
+    """
+    own, theirs = _places(image), _places(near)
+    return own <= theirs or theirs <= own
+
+
+def _places(path: str) -> set[str]:
+    folders = PurePosixPath(_composed(path)).parts[:-1]
+    words = {folder.casefold() for folder in folders}
+    return {word for word in words if not _NO_PLACE.search(word) and not splits_named(word)}
 
 
 def _nearest(found: list[str], near: str) -> str | None:
@@ -193,6 +218,7 @@ def _shared_end(first: str, second: PurePosixPath) -> int:
 
 
 def _shared_depth(first: str, second: str) -> int:
-    """How many folders two relative paths have in common, from the top."""
-    shared = posixpath.commonpath([posixpath.dirname(first), posixpath.dirname(second)])
-    return len(PurePosixPath(shared).parts)
+    """How many folders two relative paths have in common, from the top and from the end."""
+    own, theirs = (PurePosixPath(path).parts[:-1] for path in (first, second))
+    pairs = (zip(own, theirs, strict=False), zip(own[::-1], theirs[::-1], strict=False))
+    return sum(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], one)) for one in pairs)

@@ -12,7 +12,7 @@ from typing import Any
 from fractura.datasets.record import FRACTURE, Annotation, Dropped, Record, Split
 from fractura.datasets.sources.folder import read_folder
 from fractura.datasets.sources.source import Options, Source, SourceError
-from fractura.datasets.sources.tables import read_table
+from fractura.datasets.sources.tables import contradicted, read_table
 from fractura.findings import Box
 
 FIRST_TEST_NUMBER = 3295
@@ -55,7 +55,9 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
     for place in folder.images:
         files[PurePosixPath(place).name].append(place)
     seen: set[str] = set()
-    for row in read_table(root / TABLE, _COLUMNS):
+    rows = list(read_table(root / TABLE, _COLUMNS))
+    doubtful = contradicted(rows, "image_id", "fractured")
+    for row in rows:
         if isinstance(row, Dropped):
             yield row
             continue
@@ -68,9 +70,16 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
             yield Dropped(f"{root / TABLE}, line {line}", "lines that list an image again")
         elif name not in files:
             yield Dropped(name, "files are missing")
+        elif name in doubtful:
+            yield Dropped(name, "images of lines that contradict each other")
+            files.pop(name)
         else:
             wanted = f"{_FOLDERS[cells['fractured']]}/{name}"
             places = sorted(files.pop(name), key=lambda place: (place != wanted, place))
+            if len(places) > 1 and places[0] != wanted:
+                yield from (Dropped(place, "files that lie in two folders") for place in places)
+                seen.add(name)
+                continue
             path = folder.images[places[0]]
             yield _record(path, int(number[1]), cells, marks.get(name, ()), options)
             for place in places[1:]:
@@ -121,6 +130,8 @@ def _read_coco(path: Path) -> dict[str, tuple[Annotation, ...]]:
     try:
         content = json.loads(path.read_bytes())
         names = {image["id"]: image["file_name"] for image in content["images"]}
+        if len(names) < len(content["images"]):
+            raise SourceError(f"{path}: several images have one id; unpack it again")
         marks: dict[str, list[Annotation]] = defaultdict(list)
         for item in content["annotations"]:
             marks[names[item["image_id"]]].append(_annotation(item))

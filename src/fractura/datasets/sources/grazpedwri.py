@@ -9,6 +9,7 @@ and are not taken; neither does the YOLO edition of the labels have them.
 
 from __future__ import annotations
 
+import filecmp
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from typing import Any
 from fractura.datasets.record import FRACTURE, Annotation, Dropped, Laterality, Record, Sex
 from fractura.datasets.sources.folder import head_of, read_folder
 from fractura.datasets.sources.source import Options, Source
-from fractura.datasets.sources.tables import read_table
+from fractura.datasets.sources.tables import contradicted, read_table
 from fractura.findings import Box
 
 TABLE = "dataset.csv"
@@ -58,13 +59,20 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
         raise SOURCE.missing(f"{root}: every image")
     yield from folder.lost
     files: dict[str, str] = {}
-    for place in folder.images:
-        if files.setdefault(PurePosixPath(place).stem, place) != place:
+    others: set[str] = set()
+    for place, path in folder.images.items():
+        stem = PurePosixPath(place).stem
+        first = files.setdefault(stem, place)
+        if first != place:
             yield Dropped(place, "further copies of an image")
+            if not filecmp.cmp(folder.images[first], path, shallow=False):
+                others.add(stem)
     supervisely = _first_folder(root, "supervisely/wrist/ann")
     yolo = None if supervisely else _first_folder(root, "yolov5/labels")
     seen: set[str] = set()
-    for row in read_table(root / TABLE, _COLUMNS):
+    rows = list(read_table(root / TABLE, _COLUMNS))
+    doubtful = contradicted(rows, "filestem", "fracture_visible")
+    for row in rows:
         if isinstance(row, Dropped):
             yield row
             continue
@@ -74,6 +82,10 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
             yield Dropped(f"{root / TABLE}, line {line}", "lines that list an image again")
         elif stem not in files:
             yield Dropped(f"{stem}.png", "files are missing")
+        elif stem in others:
+            yield Dropped(files[stem], "names that different images have")
+        elif stem in doubtful:
+            yield Dropped(files[stem], "images of lines that contradict each other")
         else:
             yield _record(folder.images[files[stem]], cells, supervisely, yolo, options)
         seen.add(stem)

@@ -30,11 +30,12 @@ _LABELS: dict[str, Label] = {"1": "fracture", "0": "no fracture"}
 
 @dataclass
 class _Entry:
-    """What all lines of one id say."""
+    """What all lines of one id say; ``doubt``: they contradict themselves or are not whole."""
 
     targets: set[str] = field(default_factory=set)
     marks: list[Annotation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubt: bool = False
 
 
 def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
@@ -68,6 +69,7 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
         line, cells = row
         target = cells[dict(_COLUMNS)[name]]
         if not cells[name] or target not in labels:
+            entries[cells[name]].doubt |= bool(cells[name])
             yield Dropped(f"{path}, line {line}", "lines without an image or a known label")
         else:
             _add(entries[cells[name]], line, cells, target, labels[target])
@@ -111,6 +113,7 @@ def _add(entry: _Entry, line: int, cells: Mapping[str, str], target: str, label:
         entry.notes.append(f"line {line}: its box is not understood and left out")
     elif label != "fracture":
         entry.notes.append(f"line {line}: a box although its target is {target}; left out")
+        entry.doubt |= label in ("no fracture", "normal")
     else:
         entry.marks.append(Annotation(FRACTURE, Box(x, y, x + width, y + height)))
 
@@ -123,7 +126,10 @@ def _places(folder: Folder) -> dict[str, list[str]]:
         path = PurePosixPath(place)
         stems[path.stem].append(place)
         parents[path.parent.name].append(place)
-    return {**parents, **stems}
+    return {
+        name: list(dict.fromkeys([*stems.get(name, ()), *parents.get(name, ())]))
+        for name in {**parents, **stems}
+    }
 
 
 def _record(
@@ -138,14 +144,15 @@ def _record(
     notes = list(entry.notes)
     if len(found) > 1:
         notes.append(f"the table's lines disagree: {' and '.join(found)}")
+    known = len(found) == 1 and not (entry.doubt and found[0] != "fracture")
     return Record(
         id=f"{options.name}/{identifier}",
         path=path,
         source=options.name,
-        label="fracture" if "fracture" in found else found[0],
+        label=found[0] if known else "unknown",
         patient=identifier if name == "patientId" else None,
         study=identifier if name == "StudyInstanceUID" else None,
-        annotations=tuple(entry.marks),
+        annotations=tuple(entry.marks) if known else (),
         notes=tuple(notes),
     )
 

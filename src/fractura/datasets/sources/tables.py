@@ -6,7 +6,8 @@ import codecs
 import csv
 import difflib
 import io
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from fractura.datasets.record import Dropped
@@ -80,6 +81,17 @@ def _head(path: Path, lines: list[str]) -> tuple[str, list[str], int]:
     while head and not head[-1]:
         head.pop()
     return separator, head, after
+
+
+def contradicted(
+    rows: Iterable[tuple[int, dict[str, str]] | Dropped], name: str, value: str
+) -> set[str]:
+    """The names whose rows, of :func:`read_table`, have different values."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if not isinstance(row, Dropped):
+            found[row[1][name]].add(row[1][value])
+    return {one for one, values in found.items() if len(values) > 1}
 
 
 def check_head(path: Path, head: Sequence[str], required: Sequence[str]) -> None:

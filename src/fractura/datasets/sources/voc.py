@@ -50,8 +50,9 @@ class _Sheet:
 def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
     """One record an image of the layout of Everingham et al. 2010 (doi 10.1007/s11263-009-0275-4).
 
-    Images and XML files may lie in any folders; they find each other by the name in the XML file,
-    or by their own. The splits are those of ``ImageSets/Main/*.txt``, else of the folders' names.
+    Images and XML files may lie in any folders; they find each other by their own names, else by
+    the name in the XML file. An image of which several speak has no marks, unless one has its
+    name. The splits are those of ``ImageSets/Main/*.txt``, else of the folders' names.
     Coordinates are taken as they stand, as edges in pixels. An image with an XML file without
     objects shows no fracture; one without an XML file is ``unknown``.
 
@@ -66,12 +67,13 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
     names = [name for name in folder.others if name.lower().endswith(".xml")]
     if not names:
         raise SOURCE.missing(f"{root}: every XML file")
-    for name in names:
-        sheet = _read_sheet(folder.others[name], name)
+    by_own_name: set[str] = set()
+    owned = {name: locate.by_stem(PurePosixPath(name).stem, name) for name in names}
+    for name in sorted(names, key=lambda name: owned[name] is None):
+        sheet, own = _read_sheet(folder.others[name], name), owned[name]
         if isinstance(sheet, Dropped):
             yield sheet
             continue
-        own = locate.by_stem(PurePosixPath(name).stem, name)
         named = locate.by_name(sheet.image, name) if sheet.image else None
         image = own or named
         if image is None:
@@ -79,14 +81,17 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped | Remark]:
         elif own and named and own != named:
             yield Dropped(name, "XML files that name another image than their own name does")
         elif image in sheets:
-            sheets[image] = replace(
-                sheets[image], wrong=(*sheets[image].wrong, f"{name} speaks of this image, too")
-            )
+            known = sheets[image]
+            marks = known.marks if image in by_own_name and not own else ()
+            wrong = (*known.wrong, f"{name} speaks of this image, too")
+            sheets[image] = replace(known, marks=marks, wrong=wrong)
             yield Dropped(name, "XML files of an image that has another")
         else:
-            if own and sheet.image and PurePosixPath(sheet.image).stem != PurePosixPath(own).stem:
-                note = f"{name} calls its image {sheet.image}, which is not there"
-                sheet = replace(sheet, notes=(note,))
+            if own:
+                by_own_name.add(own)
+            if sheet.image and PurePosixPath(sheet.image).stem != PurePosixPath(name).stem:
+                there = "" if named else ", which is not there"
+                sheet = replace(sheet, notes=(f"{name} calls its image {sheet.image}{there}",))
             sheets[image] = sheet
     classes = Counter(name for sheet in sheets.values() for name, _ in sheet.marks)
     meanings = find_meanings(str(root), sorted(classes), options.labels)
