@@ -24,7 +24,7 @@ from fractura import Reading, read_many
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
 from fractura.evaluation.detection import match, pooled_average_precision
-from fractura.regions import REGIONS
+from fractura.regions import REGIONS, limbs_of
 
 SAMPLES = 1000
 Pair = tuple[Record, Reading]
@@ -118,7 +118,11 @@ def figures(pairs: Sequence[Pair]) -> dict[str, str]:
     ]
     said = [(record, reading) for record, reading in known if reading.region is not None]
     table["region said"] = wilson(len(said), len(known))
-    table["region right"] = wilson(sum(r.region in record.regions for record, r in said), len(said))
+    right = [
+        r.region in record.regions or any(r.region in limbs_of(name) for name in record.regions)
+        for record, r in said
+    ]
+    table["region or limb right"] = wilson(sum(right), len(said))
     return {name: value for name, value in table.items() if value}
 
 
