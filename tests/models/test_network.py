@@ -83,7 +83,11 @@ def test_shipped_onnx_equals_torch_on_forty_real_radiographs() -> None:
     model = Model("fractura-s", threads=1)
     parameters: PreprocessConfig = model.description.preprocess
     network = network_from_onnx(
-        model_path("fractura-s"), 64, mirror_tta=False, crop_fill=(0.4, 0.4)
+        model_path("fractura-s"),
+        64,
+        mirror_tta=False,
+        base_scales=(1, 1, 0.6875),
+        crop_fill=(0.4, 0.4),
     )
     paths = sorted((FRACATLAS / "images").glob("*/*.jpg"))[::90][:40]
     assert len(paths) == 40
