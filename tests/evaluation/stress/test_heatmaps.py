@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,22 @@ def test_what_cannot_be_scored_is_said(tmp_path: Path) -> None:
     assert "No radiograph has a true box, so heatmaps cannot be scored." in found["notes"]
     found = scores(tmp_path, lambda warmth: None)
     assert found["figures"]["energy_in_box"] == {"value": None, "low": None, "high": None, "n": 0}
+
+
+def test_a_radiograph_that_is_not_evaluated_is_left_out_and_said(tmp_path: Path) -> None:
+    class Declining(Painter):
+        """Declines what has its spot elsewhere."""
+
+        def read(self, radiograph: Radiograph, **asked: bool) -> Reading:
+            reading = super().read(radiograph, **asked)
+            known = radiograph.pixels[SPOT[1] + 1, SPOT[0] + 1] > radiograph.pixels[-1, -1]
+            return reading if known else replace(reading, heatmap=None)
+
+    cases = spot_cases(tmp_path, [SPOT, (60, 60, 80, 80), SPOT])
+    found = heatmaps(cases, Declining(square(20, 20, 30)), None, samples=20)
+    assert (found["radiographs"], found["boxes"]) == (2, 2)
+    assert found["figures"]["pointing_game"]["value"] == 1
+    assert "1 radiographs are not evaluated and have no heatmap." in found["notes"]
 
 
 def test_rank_correlation() -> None:

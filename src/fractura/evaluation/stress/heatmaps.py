@@ -115,12 +115,17 @@ def heatmaps(
         seed=seed,
         progress=progress,
     )
+    shown = np.array([one is not None for one in done.results], dtype=bool)
     pointed = [one for one in done.results if one is not None]
+    clusters = done.cases.clusters[shown]
     notes += done.notes
     if not len(marked):
         notes.append("No radiograph has a true box, so heatmaps cannot be scored.")
     elif not pointed:
         notes.append("The model gives no heatmap.")
+    elif not shown.all():
+        silent = int((~shown).sum())
+        notes.append(f"{silent} radiographs are not evaluated and have no heatmap.")
     columns = {
         name: np.array([getattr(one, name) for one in pointed], dtype=np.float64) for name in _NAMES
     }
@@ -136,9 +141,8 @@ def heatmaps(
         }
 
     figures = estimate(
-        measure, done.cases.clusters if pointed else np.empty(0, np.int64), samples, seed,
-        {name: int(some.sum()) for name, some in defined.items()},
-    )  # fmt: skip
+        measure, clusters, samples, seed, {name: int(some.sum()) for name, some in defined.items()}
+    )
     return {
         "radiographs": len(pointed),
         "boxes": sum(one.boxes for one in pointed),
