@@ -90,8 +90,10 @@ def fit_over_sources(
       :data:`ENOUGH` of them.
     - ``no fracture``: the threshold below which at most 10 % of the fractures fall *on average
       over* the sources with :data:`ENOUGH` of them.
-    - Each rule that withdraws a reading (outside, growth plates, unlike) may take at most 1 % of
-      the radiographs inside the scope in each source with 100 of them, or else in all together.
+    - Each limit of the scope (outside, growth plates) may withdraw at most 1 % of the radiographs
+      inside it in each source with 100 of them, or else in all together. What looks unlike all
+      training is left to the limit that the export chose: a source of extreme processing would
+      open it to photographs.
     - A region, and where it is unsure a limb, is said from the probability on from which 97 % are
       right where they are known, every source counting alike.
 
@@ -123,9 +125,6 @@ def fit_over_sources(
             "limb": scope.limb,
         }
     ood = description.ood
-    if ood is not None:
-        limits["unlike"] = _limit(inside, lambda look: look.unlike)
-        ood = {**ood, "threshold": limits["unlike"]}
     evaluated = [look for look in inside if not _withdrawn(look, scope, ood)]
     sources = _by_source(evaluated, lambda look: look.record.source)
     suspicious, definite = _points(sources)
@@ -146,7 +145,6 @@ def fit_over_sources(
             operating_points=points,
             guarantee=None,
             scope=scope,
-            ood=ood,
             provenance={**description.provenance, "thresholds": told},
         ),
         told,
