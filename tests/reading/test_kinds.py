@@ -34,7 +34,7 @@ def test_the_shipped_network_has_not_changed() -> None:
         "6f2c26a730af5722a327f9a0908ee6cd48a81d96e7ac616bd0aa1ae86a9386dd"
     )
     description = Model("fractura-s", threads=1).description
-    assert (description.task, description.classes) == ("multi-task", ())
+    assert (description.task, description.classes) == ("multi-task", FRACTURES)
 
 
 def test_a_binary_model_is_read_without_findings_and_region(tmp_path: Path) -> None:
