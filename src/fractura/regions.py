@@ -56,6 +56,11 @@ def are_near(first: str, second: str) -> bool:
     return first == second or bool(one & other) or together
 
 
+def agree(said: str, shown: str) -> bool:
+    """Whether a word for a region is right of a film, one of the two perhaps being coarser."""
+    return said == shown or said in COARSE.get(shown, ()) or shown in COARSE.get(said, ())
+
+
 def limbs_of(region: str) -> set[str]:
     """The words of :data:`COARSE` that a region belongs to; a coarse word belongs to itself."""
     if region in COARSE:

@@ -19,7 +19,7 @@ from fractura.datasets.convert.coco import FILE, write_coco
 from fractura.datasets.convert.folders import write_folders
 from fractura.datasets.convert.select import CLIPPED, OUTSIDE, ConvertedImage, select
 from fractura.datasets.convert.yolo import write_yolo
-from fractura.datasets.record import LABELS, SPLITS, Annotation, Record
+from fractura.datasets.record import LABELS, SPLITS, Annotation, Record, Remark
 from fractura.datasets.sources.source import Options
 from fractura.errors import FracturaError
 from fractura.findings import Box
@@ -97,7 +97,7 @@ def write_and_read(
     read = adapter.SOURCE.read(
         folder, Options("again", labels={"metal": "no fracture", "lesion": "abnormal"})
     )
-    records = list(read)
+    records = [one for one in read if not isinstance(one, Remark)]
     assert all(isinstance(record, Record) for record in records)
     assert len(records) == len(items)
     return {record.path.name: record for record in records}

@@ -70,7 +70,14 @@ class Linear(nn.Module):
 def batch(weights: list[float]) -> Any:
     items = [
         TrainingItem(
-            torch.full((1, 2, 2), float(k)), torch.zeros(0, 4), k % 2, k % 2, torch.zeros(4), w
+            image=torch.full((1, 2, 2), float(k)),
+            boxes=torch.zeros(0, 4),
+            fractured=k % 2,
+            target=k % 2,
+            regions=torch.zeros(4, dtype=torch.bool),
+            growth_plates=float("nan"),
+            weight=w,
+            located=True,
         )
         for k, w in enumerate(weights)
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d
+from torch.nn.functional import interpolate, max_pool2d, softmax, softplus
 from torchvision.ops import roi_align
 
 from fractura.models.exported import is_exported
@@ -257,11 +257,11 @@ def mirrored(output: NetworkOutput, width: int) -> NetworkOutput:
 def averaged(views: Sequence[NetworkOutput]) -> NetworkOutput:
     """The mean of several outputs for the same images.
 
-    Boxes count by their scores. Evidence and embedding are those of the first output.
+    Boxes count by the sigmoid of their scores, whose logarithm is minus ``softplus`` of minus the
+    score: runtimes round the sigmoid itself to 0. Evidence and embedding are those of the first output.
     """
     scores = torch.stack([view.scores for view in views])
-    weights = torch.sigmoid(scores)
-    weight_shares = (weights / weights.sum(0))[..., None]
+    weight_shares = softmax(-softplus(-scores), dim=0)[..., None]
     return views[0]._replace(
         scores=scores.mean(0),
         boxes=(torch.stack([view.boxes for view in views]) * weight_shares).sum(0),

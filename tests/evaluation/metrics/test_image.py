@@ -108,18 +108,32 @@ def test_what_ranks_ignores_a_rising_function(seed: int, power: float) -> None:
     assert {name: first[name] for name in RANKED} == {name: second[name] for name in RANKED}
 
 
-def test_regions_count_where_one_is_in_view() -> None:
+@pytest.mark.parametrize(
+    ("shown", "said", "right", "count"),
+    [
+        ([("hand",), ("lower limb",), ("hand", "knee"), ()], ["hand", "hand", "hand", None], 1, 2),
+        (
+            [("wrist",), ("knee",), ("hip",), ("foot",)],
+            ["upper limb", "upper limb", None, None],
+            1,
+            2,
+        ),
+        ([("upper limb",), ("lower limb",)] * 2, ["elbow", "elbow", "upper limb", None], 2, 3),
+        ([("hand",)] * 4, ["finger", "hand", "hand", "hand"], 3, 4),
+        ([("leg",), ("leg",), ("hand",), ("hand",)], ["leg", "hand", "hand", "leg"], 2, 4),
+    ],
+)
+def test_regions_count_where_one_is_said_and_one_is_in_view(
+    shown: list[tuple[str, ...]], said: list[str | None], right: int, count: int
+) -> None:
     cases = cases_of([1, 0, 1, 0], [0.9, 0.2, 0.4, 0.1])
-    shown = [("hand",), ("leg",), ("hand", "leg"), ()]
     records = tuple(
         replace(record, regions=regions)
         for record, regions in zip(cases.records, shown, strict=True)
     )
-    found = image_figures(
-        replace(cases, records=records, regions=("hand", "hand", "hand", None)), samples=20
-    )
-    assert found["region_accuracy"]["value"] == 0.5
-    assert found["region_accuracy"]["n"] == 2
+    found = image_figures(replace(cases, records=records, regions=tuple(said)), samples=20)
+    assert found["region_accuracy"]["value"] == right / count
+    assert found["region_accuracy"]["n"] == count
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from fractura.evaluation.classification import (
 )
 from fractura.evaluation.interval import Figure, bootstrap_all, json_figures
 from fractura.evaluation.metrics.calibration import basic
-from fractura.regions import REGIONS
+from fractura.regions import COARSE, REGIONS, agree
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +52,8 @@ def image_figures(
     ``sensitivity_at_specificity_0.9`` is the highest sensitivity of any threshold whose
     specificity reaches 0.9, and so on for 0.95 and the reverse; the threshold is chosen anew in
     each bootstrap sample. ``region_accuracy`` is there if the model names regions: the share
-    right among the cases that show a single one.
+    right where it names one and the case shows a single one. A coarser word for the same part is
+    right.
 
     Intervals are percentile ones, that of ``calibration_error`` is ``calibration.basic``.
 
@@ -188,17 +189,12 @@ def _before(cumulated: Floats, index: NDArray[np.intp]) -> Floats:
 
 
 def _region_columns(cases: Cases) -> Floats | None:
-    """Whether a case shows one region that the model knows, and is named so: ``[n, 2]``."""
+    """Whether a region is said of a case that shows a single one, and is right: ``[n, 2]``."""
     if cases.regions is None:
         return None
-    known = {*REGIONS, *cases.regions}
-    single = np.array(
-        [len(record.regions) == 1 and record.regions[0] in known for record in cases.records]
-    )
-    right = np.array(
-        [
-            named in record.regions
-            for named, record in zip(cases.regions, cases.records, strict=True)
-        ]
-    )
-    return np.stack([single, single & right], axis=1).astype(np.float64)
+    known = {*REGIONS, *COARSE, *cases.regions}
+    columns = np.zeros((len(cases), 2))
+    for row, said, record in zip(columns, cases.regions, cases.records, strict=True):
+        if said is not None and len(record.regions) == 1 and record.regions[0] in known:
+            row[:] = 1, agree(said, record.regions[0])
+    return columns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,8 +18,9 @@ from fractura.evaluation.stress.reread import over, reread
 from fractura.findings import Reading
 from fractura.imaging.radiograph import Radiograph
 from fractura.progress import Progress
-from fractura.reading.model import model_path
+from fractura.reading.model import ModelDescription, model_path
 from fractura.reading.reader import Reader
+from fractura.reading.runtime import METADATA_KEY
 
 Floats = NDArray[np.float64]
 
@@ -159,6 +160,9 @@ def heatmaps(
 def randomised_reader(model: str | Path, seed: int = 0, *, threads: int | None = None) -> Reader:
     """A model whose weights and biases are shuffled within each layer.
 
+    It forgets its scope, too, and what its training radiographs look like: else every radiograph
+    would look unlike to it and get no heatmap.
+
     Args:
         model: a shipped model's name or the path of an ONNX file.
         seed: of the shuffling.
@@ -187,6 +191,10 @@ def randomised_reader(model: str | Path, seed: int = 0, *, threads: int | None =
             values = onnx.numpy_helper.to_array(tensor)
             shuffled = random.permutation(values.ravel()).reshape(values.shape)
             tensor.CopyFrom(onnx.numpy_helper.from_array(shuffled, tensor.name))
+    for entry in network.metadata_props:
+        if entry.key == METADATA_KEY:
+            known = ModelDescription.from_json(entry.value)
+            entry.value = replace(known, ood=None, scope=None).to_json()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         onnx.save(network, str(copy))
