@@ -258,7 +258,8 @@ def averaged(views: Sequence[NetworkOutput]) -> NetworkOutput:
     """The mean of several outputs for the same images.
 
     Boxes count by the sigmoid of their scores, whose logarithm is minus ``softplus`` of minus the
-    score: runtimes round the sigmoid itself to 0. Evidence and embedding are those of the first output.
+    score: runtimes round the sigmoid itself to 0. Evidence and embedding are those of the first
+    output.
     """
     scores = torch.stack([view.scores for view in views])
     weight_shares = softmax(-softplus(-scores), dim=0)[..., None]
