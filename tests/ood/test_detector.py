@@ -47,10 +47,10 @@ def test_the_score_is_the_distance_and_the_machines_decision() -> None:
 
 def test_far_away_and_not_finite_is_foreign_and_the_centre_is_not() -> None:
     flag = tiny_flag()
-    assert flag.flags(np.array([1e4, 1e4, 0], np.float32))
-    assert flag.flags(np.array([np.nan, 1, 0], np.float32))
-    assert not flag.flags(np.array([1.5, 1, 0], np.float32))
-    assert flag.flags(np.array([5, 1, 0], np.float32))
+    assert flag.flags(flag.score(np.array([1e4, 1e4, 0], np.float32)))
+    assert flag.flags(flag.score(np.array([np.nan, 1, 0], np.float32)))
+    assert not flag.flags(flag.score(np.array([1.5, 1, 0], np.float32)))
+    assert flag.flags(flag.score(np.array([5, 1, 0], np.float32)))
 
 
 def test_it_survives_json() -> None:

@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +21,15 @@ from fractura.datasets.record import Record
 from fractura.errors import FracturaError, LoadError
 from fractura.evaluation.metrics.points import ABOVE_ALL, FALSE_ALARM, MISSED
 from fractura.imaging.load import load
-from fractura.ood.scope import Scope
+from fractura.ood.detector import OodDetector, ood_detector_from
+from fractura.ood.scope import LIMITS, Scope
 from fractura.progress import Progress
 from fractura.reading.calibration import OperatingPoint, OperatingPoints
 from fractura.reading.model import ModelDescription
 from fractura.reading.reader import Reader, UncalibratedReading, limb_shares
-from fractura.regions import is_outside, limbs_of
+from fractura.regions import REGIONS, is_outside, limbs_of
 
 Floats = NDArray[np.float64]
-T = TypeVar("T")
 
 ENOUGH = 20
 """Radiographs of a kind from which on a source has a say."""
@@ -73,10 +73,15 @@ def look_at(
     return looks, lost
 
 
-def in_scope(record: Record) -> bool:
-    """Whether a record shows what models here are meant for, as far as the manifest tells."""
+def in_scope(record: Record, youngest: float) -> bool:
+    """Whether a record shows what a model is meant for, as far as the manifest tells.
+
+    Args:
+        record: one of the manifest.
+        youngest: age in years, see :class:`fractura.ood.scope.Scope`.
+    """
     young = record.extra.get(GROWTH_PLATES) == "open" or (
-        record.age is not None and record.age < 16
+        record.age is not None and record.age < youngest
     )
     return not is_outside(record.regions) and not young
 
@@ -107,26 +112,19 @@ def fit_over_sources(
     Raises:
         FracturaError: no source has enough fractures, or none enough normals.
     """
-    inside = [look for look in looks if in_scope(look.record)]
-    scope = description.scope
-    limits: dict[str, float] = {}
+    scope, ood = description.scope, ood_detector_from(description.ood)
+    inside = list(looks)
     if scope is not None:
+        inside = [look for look in looks if in_scope(look.record, scope.youngest)]
         scope = replace(
             scope,
             outside=_limit(inside, lambda look: look.seen.outside),
             growth_plates=_limit(inside, lambda look: look.seen.growth_plates),
-            region=_region_limit(inside, lambda record: set(record.regions), dict),
-            limb=_region_limit(inside, _limbs, limb_shares),
+            region=_word_limit(inside, dict, lambda region: {region} & set(REGIONS)),
+            limb=_word_limit(inside, limb_shares, limbs_of),
         )
-        limits |= {
-            "outside": scope.outside,
-            "growth_plates": scope.growth_plates,
-            "region": scope.region,
-            "limb": scope.limb,
-        }
-    ood = description.ood
     evaluated = [look for look in inside if not _withdrawn(look, scope, ood)]
-    sources = _by_source(evaluated, lambda look: look.record.source)
+    sources = _by_source(evaluated)
     suspicious, definite = _points(sources)
     old = description.operating_points
     points = OperatingPoints(
@@ -136,7 +134,7 @@ def fit_over_sources(
     told = {
         "suspicious": suspicious,
         "definite": definite,
-        "limits": limits,
+        "limits": {} if scope is None else {name: getattr(scope, name) for name in LIMITS},
         "sources": {name: _figures(some, points) for name, some in sorted(sources.items())},
     }
     return (
@@ -152,26 +150,22 @@ def fit_over_sources(
 
 
 def _points(sources: Mapping[str, Sequence[Look]]) -> tuple[float, float]:
-    normals = {
-        name: _probabilities(some, False)
-        for name, some in sources.items()
-        if len(_probabilities(some, False)) >= ENOUGH
-    }
-    fractured = {
-        name: _probabilities(some, True)
-        for name, some in sources.items()
-        if len(_probabilities(some, True)) >= ENOUGH
-    }
+    normals, fractured = (
+        [
+            values
+            for values in (_probabilities(some, kind) for some in sources.values())
+            if len(values) >= ENOUGH
+        ]
+        for kind in (False, True)
+    )
     if not normals or not fractured:
         raise FracturaError(
             f"thresholds over sources need {ENOUGH} normal radiographs of one source, and "
             f"{ENOUGH} fractured ones; the manifest has fewer"
         )
-    definite = max(_quantile_above(values, FALSE_ALARM) for values in normals.values())
-    candidates = np.unique(np.concatenate(list(fractured.values())))
-    missed = np.mean(
-        [(values[None] < candidates[:, None]).mean(1) for values in fractured.values()], axis=0
-    )
+    definite = max(_quantile_above(values, FALSE_ALARM) for values in normals)
+    candidates = np.unique(np.concatenate(fractured))
+    missed = np.mean([(values[None] < candidates[:, None]).mean(1) for values in fractured], axis=0)
     suspicious = float(candidates[missed <= MISSED].max())
     suspicious = math.floor(suspicious * 1e4) / 1e4
     return suspicious, max(suspicious, math.ceil(definite * 1e4) / 1e4)
@@ -187,11 +181,7 @@ def _quantile_above(values: Floats, share: float) -> float:
 
 def _limit(looks: Sequence[Look], score: Callable[[Look], float | None]) -> float:
     """The lowest limit that withdraws at most :data:`WITHDRAWN` in each source and in all."""
-    groups = [list(looks)] + [
-        some
-        for some in _by_source(looks, lambda look: look.record.source).values()
-        if len(some) >= 1 / WITHDRAWN
-    ]
+    groups = [looks, *(some for some in _by_source(looks).values() if len(some) >= 1 / WITHDRAWN)]
     limits = []
     for group in groups:
         scores = [value for value in map(score, group) if value is not None]
@@ -200,23 +190,30 @@ def _limit(looks: Sequence[Look], score: Callable[[Look], float | None]) -> floa
     return max(limits, default=math.inf)
 
 
-def _region_limit(
+def _word_limit(
     looks: Sequence[Look],
-    truth: Callable[[Record], set[str]],
     shares: Callable[[Mapping[str, float]], Mapping[str, float]],
+    words: Callable[[str], set[str]],
 ) -> float:
     """The lowest probability from which on :data:`REGION_RIGHT` of what is said is right.
 
     Every source counts alike, however many radiographs of it there are.
+
+    Args:
+        looks: those whose manifest names regions, and nothing but such that have words, count.
+        shares: probabilities of the words, from those of regions.
+        words: which are right of a region, or of a coarser word, in a manifest.
     """
     known: list[tuple[float, bool, float]] = []
-    for some in _by_source(looks, lambda look: look.record.source).values():
-        told = [look for look in some if look.seen.region_shares and _has_one_region(look.record)]
-        for look in told:
-            assert look.seen.region_shares is not None
-            found = shares(look.seen.region_shares)
-            best = max(found, key=found.__getitem__)
-            known.append((found[best], best in truth(look.record), 1 / len(told)))
+    for some in _by_source(looks).values():
+        told = []
+        for look in some:
+            right = [words(region) for region in look.record.regions]
+            if look.seen.region_shares and right and all(right):
+                found = shares(look.seen.region_shares)
+                best = max(found, key=found.__getitem__)
+                told.append((found[best], best in set().union(*right)))
+        known += [(probability, right, 1 / len(told)) for probability, right in told]
     if not known:
         return 0.0
     known.sort(reverse=True)
@@ -226,17 +223,9 @@ def _region_limit(
     return known[int(good[-1])][0] if len(good) else ABOVE_ALL
 
 
-def _has_one_region(record: Record) -> bool:
-    return bool(record.regions) and all(map(limbs_of, record.regions))
-
-
-def _limbs(record: Record) -> set[str]:
-    return {limb for region in record.regions for limb in limbs_of(region)}
-
-
-def _withdrawn(look: Look, scope: Scope | None, ood: Mapping[str, Any] | None) -> bool:
+def _withdrawn(look: Look, scope: Scope | None, ood: OodDetector | None) -> bool:
     ended = scope is not None and scope.ends_at(look.seen.outside, look.seen.growth_plates)
-    unlike = ood is not None and look.unlike is not None and look.unlike > ood["threshold"]
+    unlike = ood is not None and look.unlike is not None and ood.flags(look.unlike)
     return bool(ended) or unlike
 
 
@@ -244,10 +233,10 @@ def _probabilities(looks: Iterable[Look], fractured: bool) -> Floats:
     return np.array([look.probability for look in looks if look.record.fractured is fractured])
 
 
-def _by_source(looks: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:
-    found: dict[str, list[T]] = defaultdict(list)
+def _by_source(looks: Iterable[Look]) -> dict[str, list[Look]]:
+    found: dict[str, list[Look]] = defaultdict(list)
     for look in looks:
-        found[name(look)].append(look)
+        found[look.record.source].append(look)
     return dict(found)
 
 

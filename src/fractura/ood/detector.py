@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -51,16 +52,20 @@ class OodDetector:
     threshold: float
 
     def score(self, embedding: NDArray[np.floating[Any]]) -> float:
-        """How foreign a picture with this embedding ``[D]`` looks; more is more foreign."""
+        """How foreign a picture with this embedding ``[D]`` looks; more is more foreign.
+
+        Infinite where the embedding is not finite.
+        """
         point = ((embedding - self.mean) / self.scale) @ self.directions
         apart = point - self.centre
         distance = float(apart @ self.precision @ apart)
         kernel = np.exp(-self.width * np.square(self.vectors - point).sum(1))
-        return float(np.log(max(distance, 1e-12)) + kernel @ self.weights + self.bias)
+        score = float(np.log(max(distance, 1e-12)) + kernel @ self.weights + self.bias)
+        return score if math.isfinite(score) else math.inf
 
-    def flags(self, embedding: NDArray[np.floating[Any]]) -> bool:
-        """Whether a picture looks unlike what the model knows, or its embedding is not finite."""
-        return not self.score(embedding) <= self.threshold
+    def flags(self, score: float) -> bool:
+        """Whether a picture with this :meth:`score` looks unlike what the model knows."""
+        return score > self.threshold
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: matrices in half precision, vectors in single precision, in base64."""

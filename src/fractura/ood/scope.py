@@ -18,6 +18,9 @@ CHILD = Reason(
     "its growth plates seem open, and children and adolescents are outside what the model knows",
 )
 
+LIMITS = ("outside", "growth_plates", "region", "limb")
+"""Fields of :class:`Scope` that are probabilities, chosen with the thresholds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -146,18 +145,17 @@ class Reader:
             if ends:
                 return ends
         unlike = self.unlikeness(seen)
-        known = self._ood is None or unlike is None or unlike <= self._ood.threshold
-        return None if known else UNLIKE
+        flagged = self._ood is not None and unlike is not None and self._ood.flags(unlike)
+        return UNLIKE if flagged else None
 
     def unlikeness(self, seen: UncalibratedReading) -> float | None:
         """How foreign a picture looks; ``None`` where the model cannot tell.
 
-        See :meth:`fractura.ood.detector.OodDetector.score`; infinite where its embedding is broken.
+        See :meth:`fractura.ood.detector.OodDetector.score`.
         """
         if self._ood is None or seen.embedding is None:
             return None
-        score = self._ood.score(seen.embedding)
-        return score if math.isfinite(score) else math.inf
+        return self._ood.score(seen.embedding)
 
     def look(self, radiograph: Radiograph) -> UncalibratedReading:
         """What the network says, before calibration and without any threshold."""

@@ -38,9 +38,12 @@ def test_made_up_pictures_are_told_from_phantoms(monkeypatch: pytest.MonkeyPatch
     again = ood_detector_from(flag.to_dict())
     assert again is not None
     assert again.to_dict() == flag.to_dict()
-    assert not any(again.flags(embed(pixels)) for pixels in phantoms(200, 8))
+    assert not any(again.flags(again.score(embed(pixels))) for pixels in phantoms(200, 8))
     for kind in ("noise", "page of text"):
-        assert all(again.flags(embed(make_non_radiograph(kind, 900 + seed))) for seed in range(4))
+        assert all(
+            again.flags(again.score(embed(make_non_radiograph(kind, 900 + seed))))
+            for seed in range(4)
+        )
 
 
 @pytest.mark.parametrize("shape", [(180, 150), (1, 1), (3, 700), (1300, 900)])
