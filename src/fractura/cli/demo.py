@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fractura.reading.reader import Reader
 
 _ROW = "{:<18}  {:<34}  {:<13}  {:>11}  {}"
+_COLOURS = {"right": "green", "uncertain": "yellow", "wrong": "red", "not evaluated": "yellow"}
 
 
 def demo(
@@ -47,16 +49,15 @@ def demo(
     pictures.mkdir(exist_ok=True)
     (pictures / PICTURES_MARK).touch()
     reader = Reader()
-    agreeing = evaluated = 0
+    outcomes: Counter[str] = Counter()
     show(_ROW.format("PHANTOM", "TRUTH", "READING", "PROBABILITY", "FRACTURES FOUND"))
     for number in with_progress(range(count), count, "Reading"):
         kind = None if number % 2 else KINDS[number // 2 % len(KINDS)]
         made = make_phantom(seed + number, fracture=kind)
         name = f"phantom-{seed + number:06}.png"
         reading = _read(made, reader, phantoms / name, pictures / name)
-        agrees = reading.decision == _truth(made).decision
-        agreeing += agrees
-        evaluated += reading.decision != "not evaluated"
+        outcome = _outcome(reading, made)
+        outcomes[outcome] += 1
         row = _ROW.format(
             name,
             f"{made.kinds[0] if made.kinds else 'no'} fracture, {made.region}",
@@ -64,11 +65,17 @@ def demo(
             f"{reading.probability:.2f}",
             _found(made, reading),
         )
-        show(row, "green" if agrees else "yellow")
-    silent = f" {count - evaluated} were not evaluated." if evaluated < count else ""
-    show(f"\n{agreeing} of {evaluated} readings agree with the truth.{silent}")
+        show(row, _COLOURS[outcome])
+    told = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in _COLOURS)
+    show(f"\nOf {count} readings: {told}.")
     show(f"Radiographs: {phantoms}. Truth beside reading: {pictures}.")
     show(NOTICE)
+
+
+def _outcome(reading: Reading, made: Phantom) -> str:
+    if reading.decision not in ("fracture", "no fracture"):
+        return reading.decision
+    return "right" if reading.decision == _truth(made).decision else "wrong"
 
 
 def _read(made: Phantom, reader: Reader, radiograph_path: Path, picture_path: Path) -> Reading:
