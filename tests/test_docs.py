@@ -16,6 +16,7 @@ from fractura.evaluation.classes import class_split
 from fractura.evaluation.predictions.run_table import run_predictions, write_predictions
 from fractura.evaluation.scorecard import Cost, Provenance, Scorecard
 from fractura.evaluation.scorecard_file import write_scorecard
+from fractura.evaluation.stress import ood
 from fractura.findings import Box, Finding, Reading
 from fractura.imaging.phantom import make_phantom
 from fractura.imaging.save import save_png, to_16_bit
@@ -88,6 +89,7 @@ def write_answers(folder: Path) -> None:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_python_block_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ood, "MADE", 1)
     pixels = make_phantom(0, fracture="transverse").radiograph.pixels
     save_png(tmp_path / "wrist.png", to_16_bit(pixels))
     (tmp_path / "wrist.dcm").write_bytes(radiograph())

@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 ENOUGH = 20
 """Radiographs of a kind from which on a source has a say."""
 WITHDRAWN = 0.01
-"""Share of the radiographs inside the scope that each rule may withdraw in any source."""
+"""Share of the normals inside the scope that each rule may withdraw in any source."""
 REGION_RIGHT = 0.97
 """Share of the regions that are said which must be right."""
 
@@ -95,7 +95,7 @@ def fit_over_sources(
       :data:`ENOUGH` of them.
     - ``no fracture``: the threshold below which at most 10 % of the fractures fall *on average
       over* the sources with :data:`ENOUGH` of them.
-    - Each limit of the scope (outside, growth plates) may withdraw at most 1 % of the radiographs
+    - Each limit of the scope (outside, growth plates) may withdraw at most 1 % of the normals
       inside it in each source with 100 of them, or else in all together. What looks unlike all
       training is left to the limit that the export chose: a source of extreme processing would
       open it to photographs.
@@ -180,8 +180,10 @@ def _quantile_above(values: Floats, share: float) -> float:
 
 
 def _limit(looks: Sequence[Look], score: Callable[[Look], float | None]) -> float:
-    """The lowest limit that withdraws at most :data:`WITHDRAWN` in each source and in all."""
-    groups = [looks, *(some for some in _by_source(looks).values() if len(some) >= 1 / WITHDRAWN)]
+    """The lowest limit that withdraws few enough normals of each source, and of all together."""
+    normals = [look for look in looks if look.record.fractured is False]
+    large = (some for some in _by_source(normals).values() if len(some) >= 1 / WITHDRAWN)
+    groups = [normals, *large]
     limits = []
     for group in groups:
         scores = [value for value in map(score, group) if value is not None]

@@ -173,7 +173,24 @@ class TwoStageNetwork(nn.Module):
         Where some see images whole, places and boxes are theirs alone: those that see them
         smaller know better whether there is a fracture elsewhere, but not where.
         """
-        views, whole = [], []
+        views = self._views(images)
+        output = averaged([view for own in views for view in own])
+        sized = zip(views, self.base_scales, strict=True)
+        whole = [view for own, size in sized if size == 1 for view in own]
+        if not whole:
+            return output
+        located = averaged(whole)
+        return output._replace(scores=located.scores, boxes=located.boxes)
+
+    def embeddings(self, images: Tensor) -> list[Tensor]:
+        """The embedding ``[B, D]`` that each base network has of images ``[B, 1, H, W]``."""
+        return [
+            torch.stack([view.embedding for view in own]).mean(0) for own in self._views(images)
+        ]
+
+    def _views(self, images: Tensor) -> list[list[NetworkOutput]]:
+        """What each base network says of images, their mirror images, or both."""
+        views = []
         for number, (member, size) in enumerate(zip(self.base, self.base_scales, strict=True)):
             seen = shrunk(images, size)
             own = []
@@ -182,13 +199,8 @@ class TwoStageNetwork(nn.Module):
             if self.mirror_tta or number % 2 == 1:
                 mirror = mirrored(member(seen.flip(-1)), seen.shape[-1])
                 own.append(spread(mirror, seen, images))
-            views += own
-            whole += own if size == 1 else []
-        output = averaged(views)
-        if not whole:
-            return output
-        located = averaged(whole)
-        return output._replace(scores=located.scores, boxes=located.boxes)
+            views.append(own)
+        return views
 
     def refine(self, images: Tensor, number: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """The mean output of the refiners for boxes; takes what :func:`cut_crops` does.

@@ -37,6 +37,7 @@ from fractura.training.data.proposals import (
     crop_loader,
 )
 from fractura.training.data.store import ImageStore
+from fractura.training.fit_growth_plates import fit_growth_plates
 from fractura.training.recipe import Recipe
 from fractura.training.tasks.adapter import EpochLoader, TaskAdapter
 from fractura.training.tasks.multi_task import monitor, read
@@ -79,8 +80,10 @@ def crops(
 ) -> EpochLoader:
     """Batches of crops, :class:`fractura.training.data.proposals.CropBatch`.
 
-    The base networks, which do not change, look at all images once, as they are.
+    The base networks, of which only the growth-plate heads change, look at all images once, as
+    they are.
     """
+    fit_growth_plates(network, store, labels, recipe)
     plan = Plan(labels, store, recipe)
     proposals = find_proposals(network, store, recipe.data.preprocess)
 
