@@ -20,7 +20,8 @@ CLEAN = {"IssuerOfPatientID": "", "PatientID": "p7", "StudyInstanceUID": "1.2.3"
     [
         ({"PatientAge": "000Y"}, None),
         ({"PatientAge": "000Y", "PatientBirthDate": ""}, None),
-        ({"PatientAge": "063Y"}, 63),
+        ({"PatientAge": "063Y"}, 62.97),
+        ({"PatientAge": "063Y", "PatientBirthDate": ""}, 63),
         ({"PatientAge": "034Y"}, None),
         ({"PatientAge": ""}, 62.97),
     ],

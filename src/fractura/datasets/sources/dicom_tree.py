@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fractura.datasets.record import Dropped, Laterality, Record
 from fractura.datasets.sources.folder import read_folder
 from fractura.datasets.sources.source import Options, Source
-from fractura.datasets.sources.words import find_age, find_sex, find_side, find_view, tidy
+from fractura.datasets.sources.words import find_sex, find_side, find_view, tidy
 from fractura.errors import LoadError
+from fractura.imaging.dicom_file.subject import read_subject
 from fractura.imaging.limits import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ KEYWORDS = [
     *("NumberOfFrames", "Rows", "Columns", "BitsStored"),
 ]
 _START_BYTES = 1 << 18
-AGES_DIFFER = 1.5
-"""Years between a stated age and that from the dates, from which on they contradict."""
 
 
 def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
@@ -34,9 +32,9 @@ def read(root: Path, options: Options) -> Iterator[Record | Dropped]:
 
     Files of any name are looked at, up to their pixels. The id is the SOP instance UID, the
     region ``BodyPartExamined`` in lower case, the patient ``PatientID``, after its issuer
-    and a slash where one is named; the age that of ``PatientAge``, else from the dates of birth
-    and study. What contradicts itself stays empty, with a note. Objects with several frames are
-    left out.
+    and a slash where one is named; the age that from the dates of birth and study, else that of
+    ``PatientAge``. What contradicts itself stays empty, with a note. Objects with several frames
+    are left out.
 
     Raises:
         SourceError: the folder is missing or holds no DICOM image.
@@ -74,9 +72,14 @@ def _read_file(name: str, path: Path, options: Options) -> Record | Dropped:
         return Dropped(name, "DICOM objects with several frames")
     regions, view = _texts(dataset, "BodyPartExamined"), _one(dataset, "ViewPosition")
     patient, issuer = _text(dataset, "PatientID"), _text(dataset, "IssuerOfPatientID")
-    age, of_age = _age(dataset)
+    subject = read_subject(
+        _one(dataset, "PatientAge"),
+        _one(dataset, "PatientBirthDate"),
+        _one(dataset, "StudyDate"),
+        parts=(),
+    )
     side, of_side = _side(dataset)
-    notes = [*of_age, *of_side]
+    notes = [*subject.warnings, *of_side]
     if len(regions) > 1:
         notes.append(f"BodyPartExamined has several values, {', '.join(regions)}; left empty")
     return Record(
@@ -90,7 +93,7 @@ def _read_file(name: str, path: Path, options: Options) -> Record | Dropped:
         regions=tuple(map(tidy, regions)) if len(regions) == 1 else (),
         views=(find_view(view),) if view else (),
         laterality=side,
-        age=age,
+        age=None if subject.age is None else round(subject.age, 2),
         sex=find_sex(_one(dataset, "PatientSex")),
         modality=_text(dataset, "Modality") or None,
         width=columns,
@@ -157,33 +160,6 @@ def _side(dataset: Dataset) -> tuple[Laterality | None, list[str]]:
     if None not in said and said[0] != said[1]:
         return None, ["ImageLaterality and Laterality contradict each other; the side is left out"]
     return said[0] or said[1], []
-
-
-def _age(dataset: Dataset) -> tuple[float | None, list[str]]:
-    """The age by ``PatientAge``, else by the dates, and a note where they contradict.
-
-    ``000Y`` is what many devices write for an age that they do not know.
-    """
-    text = _one(dataset, "PatientAge")
-    stated, counted = find_age(text), _counted_age(dataset)
-    if stated is not None and counted is not None and abs(stated - counted) > AGES_DIFFER:
-        note = f"PatientAge is {text}, but from birth to study are {counted:g} years; left empty"
-        return None, [note]
-    if stated == 0 and counted is None:
-        return None, [f"PatientAge is {text}, which many devices write for an unknown age"]
-    return (counted if stated == 0 else stated if stated is not None else counted), []
-
-
-def _counted_age(dataset: Dataset) -> float | None:
-    try:
-        born, seen = (
-            datetime.strptime(_one(dataset, keyword), "%Y%m%d")
-            for keyword in ("PatientBirthDate", "StudyDate")
-        )
-    except ValueError:
-        return None
-    years = (seen - born).days / 365.2425
-    return round(years, 2) if 0 <= years <= 130 else None
 
 
 SOURCE = Source(

@@ -30,18 +30,20 @@ def read_subject(stated_age: str, born: str, studied: str, parts: tuple[str, ...
     """Put together what the header's texts say.
 
     Args:
-        stated_age: Patient's Age (``"034Y"``, PS3.5 6.2). Zero years is what machines write where
-            nothing was entered, so only days, weeks or months tell of a newborn.
+        stated_age: Patient's Age (``"034Y"``, PS3.5 6.2). Zero years is what many devices write
+            for an unknown age, so only days, weeks or months tell of a newborn.
         born, studied: dates (``"19870214"``).
         parts: values of Body Part Examined, one by the standard.
     """
     warnings = []
-    stated = _age(stated_age)
-    counted = _between(born, studied)
+    stated, counted = _age(stated_age), _between(born, studied)
     age = stated if counted is None else counted
     if stated is not None and counted is not None and abs(stated - counted) > APART:
         age = None
         warnings.append("the patient's age contradicts the date of birth; neither was used")
+    elif stated == 0 and counted is None:
+        age = None
+        warnings.append("the patient's age is 000Y, which many devices write for an unknown age")
     named = {squeezed for part in parts if (squeezed := re.sub(r"[\s_]+", "", part).upper())}
     if len(named) > 1:
         warnings.append("the header names several body parts; none was used")
@@ -50,9 +52,7 @@ def read_subject(stated_age: str, born: str, studied: str, parts: tuple[str, ...
 
 def _age(text: str) -> float | None:
     found = re.fullmatch(r"(\d{1,3})([DWMY])", text.strip().upper())
-    if found is None or (int(found[1]) == 0 and found[2] == "Y"):
-        return None
-    return int(found[1]) * _DAYS[found[2]] / 365.25
+    return None if found is None else int(found[1]) * _DAYS[found[2]] / 365.25
 
 
 def _between(born: str, studied: str) -> float | None:
