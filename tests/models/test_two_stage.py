@@ -139,7 +139,7 @@ def test_first_networks_take_turns_with_the_mirror_image() -> None:
         both = network.run_base(images)
     torch.testing.assert_close(both.image, (one.image + other.image) / 2)
     torch.testing.assert_close(both.scores, (one.scores + other.scores) / 2)
-    assert torch.equal(both.embedding, one.embedding)
+    assert torch.equal(both.embedding, torch.cat([one.embedding, other.embedding], 1))
     shares = torch.stack([one.scores, other.scores]).sigmoid()[..., None]
     boxes = (torch.stack([one.boxes, other.boxes]) * shares).sum(0) / shares.sum(0)
     torch.testing.assert_close(both.boxes, boxes)
@@ -192,7 +192,11 @@ def test_each_base_network_sees_its_own_size_and_those_that_see_it_whole_place()
         other = mirrored(network.base[1](small.flip(-1)), 96)
         both = network.run_base(images)
     wanted = averaged([one, spread(other, small, images)])
-    wanted = wanted._replace(scores=one.scores, boxes=one.boxes)
+    wanted = wanted._replace(
+        scores=one.scores,
+        boxes=one.boxes,
+        embedding=torch.cat([one.embedding, other.embedding], 1),
+    )
     for got, want in zip(both, wanted, strict=True):
         torch.testing.assert_close(got, want)
 

@@ -164,7 +164,7 @@ def _complete(request: Request, journal: Journal, item: Record | Dropped) -> Rec
                 f"the source says that the image has {stated[0]} x {stated[1]} pixels, "
                 f"the file has {found[0]} x {found[1]}"
             )
-        item = replace(item, **facts.head._asdict())
+        item = replace(item, **facts.head.fields())
     return replace(
         item,
         sha256=facts.sha256,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fractura.errors import DamagedFileError, LoadError, UnsupportedFileError
 from fractura.imaging import codecs, tiff_tags
@@ -12,12 +11,24 @@ from fractura.imaging.limits import check_size
 
 
 class Head(NamedTuple):
-    """Size in pixels as the image is shown (EXIF orientation applied), bits a pixel, format."""
+    """What is known of an image before its pixels.
+
+    Attributes:
+        width, height: in pixels, as the image is shown (EXIF orientation applied).
+        bits: of a pixel.
+        format: such as ``PNG``.
+        orientation: EXIF's, 1 to 8 (Exif 2.32, tag 0x0112); 1 where there is none.
+    """
 
     width: int
     height: int
     bits: int
     format: str
+    orientation: int = 1
+
+    def fields(self) -> dict[str, Any]:
+        """Those that a record has."""
+        return {name: getattr(self, name) for name in ("width", "height", "bits", "format")}
 
 
 def read_head(data: bytes) -> Head:
@@ -87,20 +98,10 @@ def _dicom(data: bytes) -> Head:
     return Head(header.columns, header.rows, header.bits_stored, "DICOM")
 
 
-def read_orientation(path: Path) -> int:
-    """EXIF's orientation of an image file, 1 to 8; 1 where there is none or it cannot be read."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            found = image.getexif().get(tiff_tags.ORIENTATION, 1)
-    except Exception:  # Pillow raises many types on damaged heads
-        return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
-
-
 def _turned(head: Head, orientation: int) -> Head:
-    """EXIF orientations 5 to 8 swap the sides (Exif 2.32, tag 0x0112)."""
-    if orientation < 5:
+    """Orientations 5 to 8 swap the sides; numbers that mean nothing turn nothing."""
+    if not 1 <= orientation <= 8:
         return head
-    return head._replace(width=head.height, height=head.width)
+    if orientation >= 5:
+        head = head._replace(width=head.height, height=head.width)
+    return head._replace(orientation=orientation)

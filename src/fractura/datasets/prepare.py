@@ -206,7 +206,7 @@ def _prepare(
         sha256=hashlib.sha256(data).hexdigest(),
         annotations=_scaled(record.annotations, head.width, head.height, size),
         extra={**record.extra, "prepared_from": digest or ""},
-        **head._asdict(),
+        **head.fields(),
     )
     return _Done(fresh, held, before, len(data))
 

@@ -35,7 +35,7 @@ class NetworkOutput(NamedTuple):
         evidence: ``[B, H/16, W/16]``, the logits that are pooled into ``image``: its
             class-activation map, which is shown as heatmap.
         embedding: ``[B, 320]``, the backbone's last features averaged over the image, by which
-            like radiographs are found.
+            like radiographs are found; of several networks, ``[B, 320 * members]``.
     """
 
     scores: Tensor

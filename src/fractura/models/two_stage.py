@@ -170,23 +170,21 @@ class TwoStageNetwork(nn.Module):
     def run_base(self, images: Tensor) -> NetworkOutput:
         """The mean output of the base networks for images ``[B, 1, H, W]``.
 
+        Their embeddings stand one after the other, ``[B, 320 * members]``: what one of them takes
+        for like radiographs, another may tell apart.
         Where some see images whole, places and boxes are theirs alone: those that see them
         smaller know better whether there is a fracture elsewhere, but not where.
         """
         views = self._views(images)
+        embeddings = [torch.stack([view.embedding for view in own]).mean(0) for own in views]
         output = averaged([view for own in views for view in own])
+        output = output._replace(embedding=torch.cat(embeddings, 1))
         sized = zip(views, self.base_scales, strict=True)
         whole = [view for own, size in sized if size == 1 for view in own]
         if not whole:
             return output
         located = averaged(whole)
         return output._replace(scores=located.scores, boxes=located.boxes)
-
-    def embeddings(self, images: Tensor) -> list[Tensor]:
-        """The embedding ``[B, D]`` that each base network has of images ``[B, 1, H, W]``."""
-        return [
-            torch.stack([view.embedding for view in own]).mean(0) for own in self._views(images)
-        ]
 
     def _views(self, images: Tensor) -> list[list[NetworkOutput]]:
         """What each base network says of images, their mirror images, or both."""

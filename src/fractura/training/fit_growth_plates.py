@@ -67,7 +67,7 @@ def fit_growth_plates(
     with torch.no_grad():
         features = torch.stack(
             [
-                torch.cat(network.embeddings(view), 1)[0]
+                network.run_base(view).embedding[0]
                 for index in known.tolist()
                 for view in _views(store, index, recipe)
             ]

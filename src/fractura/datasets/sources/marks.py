@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from fractura.datasets.head import read_orientation
 from fractura.datasets.sources.folder import head_of
 from fractura.findings import Box
 
@@ -56,10 +55,10 @@ def to_upright(
     Raises:
         MarkError: nothing tells how the tool saw the picture.
     """
-    orientation = read_orientation(path)
-    head = head_of(path) if orientation != 1 else None
-    if head is None:
+    head = head_of(path)
+    if head is None or head.orientation == 1:
         return list(boxes)
+    orientation = head.orientation
     shown, stored = (head.width, head.height), (head.height, head.width)
     if orientation >= 5 and shown != stored:
         in_shown, in_stored = (all(_inside(box, size) for box in boxes) for size in (shown, stored))

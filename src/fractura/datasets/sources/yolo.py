@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from fractura.datasets.head import read_orientation
 from fractura.datasets.record import Annotation, Dropped, Record, Remark
 from fractura.datasets.sources.classes import (
     Meaning,
@@ -130,7 +129,7 @@ def _read_labels(
     marked = [mark.name for mark in marks]
     content, notes = image_fields(marked, meanings, complete=not wrong)
     head = head_of(image) if marks else None
-    if head is not None and read_orientation(image) != 1:
+    if head is not None and head.orientation != 1:
         wrong.append(
             "its file is turned by EXIF, and nothing tells whether the marks are of the picture as "
             "it is stored or as it is shown; they are left out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from fractura.datasets.target import FRACTURES
 from fractura.errors import LoadError
 from fractura.imaging.load import load
 from fractura.imaging.preprocess import preprocess, resize_long_side
+from fractura.models.two_stage import TwoStageNetwork
 from fractura.ood.detector import OodDetector, ood_detector_from
 from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
 from fractura.regions import is_outside
@@ -67,11 +69,12 @@ def remember(
     if run.recipe.task not in FRACTURES or run.recipe.task == "detection" or len(names) < FEWEST:
         return None
     network = network.eval().cpu()
+    see = network.run_base if isinstance(network, TwoStageNetwork) else network
 
     @torch.no_grad()
     def embed(pixels: Pixels) -> NDArray[np.float32]:
         inputs, _ = preprocess(pixels, run.recipe.data.preprocess)
-        embedding: Tensor = network(torch.from_numpy(inputs)).embedding
+        embedding: Tensor = see(torch.from_numpy(inputs)).embedding
         return embedding[0].float().numpy()
 
     training = [record for record in read_manifest(manifest).records if record.id in names]
@@ -81,8 +84,16 @@ def remember(
 
 
 def _some(records: Sequence[Record]) -> Iterator[Pixels]:
-    """Of :data:`MOST` records, spread over all, those that can be loaded."""
-    for record in records[:: max(1, len(records) // MOST)][:MOST]:
+    """Of :data:`MOST` records, of every source as many as there are, those that can be loaded."""
+    sources: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        sources[record.source].append(record)
+    left, chosen = MOST, list[Record]()
+    for number, some in enumerate(sorted(sources.values(), key=len)):
+        count = min(len(some), left // (len(sources) - number))
+        chosen += some[:: len(some) // count][:count] if count else []
+        left -= count
+    for record in chosen:
         try:
             yield load(record.path).pixels
         except LoadError:
@@ -154,8 +165,8 @@ def _with_threshold(flag: OodDetector, embeddings: list[NDArray[np.float32]]) ->
 def changed(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """A radiograph ``[H, W]`` as others might take, cut and store it; strongly changed.
 
-    Cut to a part, mirrored, turned, inverted, exposed otherwise, with a marker, contrast
-    enhanced, blurred, noisy or with a black margin, each by chance.
+    Cut to a part, mirrored, turned, inverted, exposed otherwise, with a marker, equalised locally,
+    sometimes far beyond habit and coarse, blurred, noisy or with a black margin, each by chance.
     """
     picture: NDArray[Any] = _part(resize_long_side(pixels, _SIDE), random)
     mirrored = picture[:, ::-1] if random.random() < 0.5 else picture
@@ -173,8 +184,11 @@ def changed(pixels: Pixels, random: np.random.Generator) -> Pixels:
     if random.random() < 0.35:
         picture = np.maximum(picture, _marker(picture.shape, random))
     if random.random() < 0.3:
-        enhance = cv2.createCLAHE(random.uniform(1, 4), (8, 8))
-        picture = enhance.apply((255 * picture).astype(np.uint8)) / 255
+        picture = _equalised(picture, random.uniform(1, 4), 8)
+    elif random.random() < 0.4:
+        picture = _equalised(
+            _coarse(picture, random), np.exp(random.uniform(1, 3.7)), int(random.integers(2, 12))
+        )
     if random.random() < 0.3:
         picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.5, 2))
     if random.random() < 0.3:
@@ -183,6 +197,18 @@ def changed(pixels: Pixels, random: np.random.Generator) -> Pixels:
         margin = int(random.uniform(0.02, 0.25) * max(picture.shape))
         picture = np.pad(picture, [(0, margin)] * 2 if random.random() < 0.5 else margin)
     return np.clip(picture, 0, 1).astype(np.float32)
+
+
+def _equalised(pixels: NDArray[Any], clip: float, tiles: int) -> NDArray[Any]:
+    enhance = cv2.createCLAHE(clip, (tiles, tiles))
+    return np.asarray(enhance.apply((255 * pixels).astype(np.uint8)) / 255)
+
+
+def _coarse(pixels: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    """At the size at which some archives hand radiographs on."""
+    share = random.uniform(0.35, 0.8)
+    height, width = (max(8, round(side * share)) for side in pixels.shape)
+    return cv2.resize(pixels.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _part(pixels: Pixels, random: np.random.Generator) -> Pixels:
