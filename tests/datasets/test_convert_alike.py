@@ -56,6 +56,17 @@ def turned(orientation: int, kind: str) -> bytes:
     return saved(image, kind, exif=exif, **({"quality": 100} if kind == "JPEG" else {}))
 
 
+def told_twice() -> bytes:
+    """A JPEG file with two EXIF segments, of which the first says that it was turned."""
+    first, second = Image.Exif(), Image.Exif()
+    first[0x0112], second[0x0112] = 6, 1
+    image = Image.fromarray(UPRIGHT).transpose(TURNS[6])
+    plain = saved(image, "JPEG", quality=100)
+    segments = (b"Exif\0\0" + one.tobytes().removeprefix(b"Exif\0\0") for one in (first, second))
+    app1 = b"".join(b"\xff\xe1" + (len(one) + 2).to_bytes(2) + one for one in segments)
+    return plain[:2] + app1 + plain[2:]
+
+
 def dicom(photometric: str, frames: int = 1) -> bytes:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -88,6 +99,7 @@ LINKED = {
 RENAMED = {"jpeg.png": JPEG, "png.dcm": PNG, "1.2.84.7": PNG}
 RENDERED = {
     **{f"turned-{number}.jpg": turned(number, "JPEG") for number in TURNS},
+    "told-twice.jpg": told_twice(),
     "turned.png": turned(6, "PNG"),
     "sixteen.png": saved(SIXTEEN, "PNG"),
     "palette.png": saved(GREY.convert("P"), "PNG"),
@@ -106,6 +118,7 @@ SKIPPED = {
     "pages.tif": saved(GREY, "TIFF", save_all=True, append_images=[GREY]),
     "frames.dcm": dicom("MONOCHROME2", 2),
     "short.png": PNG[:-30],
+    "rotten.png": PNG[:60] + bytes([PNG[60] ^ 255]) + PNG[61:],
     "wide.png": saved(GREY.resize((WIDTH + 1, HEIGHT)), "PNG"),
 }
 
@@ -195,6 +208,7 @@ def test_what_cannot_be_rendered_is_counted_and_not_written(
         "pages.tif": "hold several frames",
         "frames.dcm": "hold several frames",
         "short.png": "are damaged",
+        "rotten.png": "are damaged",
         "wide.png": OTHER_SIZE,
     }
     assert [item.name for item in written.items] == ["good.png"]

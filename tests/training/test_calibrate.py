@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
 from fractura.reading.calibration import Calibration
+from fractura.reading.decode import NO_BOX
 from fractura.training.calibrate import (
     UNREACHABLE_SCORE,
     any_hit,
@@ -63,7 +64,11 @@ def test_one_class_cannot_be_calibrated() -> None:
 def test_boxes_that_hit_nothing_keep_their_scores(boxes: list[float], threshold: float) -> None:
     random = np.random.default_rng(3)
     fractured = np.arange(60) % 2 == 1
-    raws = [raw(np.array([0.0, random.normal(one)]), boxes, one) for one in fractured]
+    logits = random.normal(fractured) if boxes else np.full(60, NO_BOX)
+    raws = [
+        raw(np.array([0.0, logit]), boxes, one)
+        for logit, one in zip(logits, fractured, strict=True)
+    ]
     assert not any_hit(raws)
     found = calibrate_fractures(raws, fractured, boxes=True)
     of_image = calibrate_fractures(raws, fractured, boxes=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import NamedTuple
 
 from fractura.errors import LoadError
@@ -47,6 +48,8 @@ def _png(data: bytes) -> AlikeFile | None:
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 12 + length
+        if zlib.crc32(data[position + 4 : end - 4]).to_bytes(4) != data[end - 4 : end]:
+            return None
         if kind in (b"tRNS", b"acTL"):
             return None
         if kind == b"eXIf" and tiff_tags.orientation(data[position + 8 : end - 4]) != 1:
