@@ -6,6 +6,7 @@ PyTorch nor the libraries of other extras.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -383,27 +384,35 @@ def export(
     out: str | Path,
     *,
     format: Literal["onnx", "fp16", "int8", "openvino"] = "onnx",
+    accept_loss: bool = False,
 ) -> Path:
     """Write a trained run as one file, with preprocessing, calibration and thresholds inside.
 
     The file is run on the validation radiographs first; one that does not say what the network
-    says is not written.
+    says is not written. A file whose boxes hit no fracture, or that lost accuracy which was
+    accepted, is written with a ``UserWarning``, and says so in its provenance.
 
     Args:
         run: the run folder.
         out: the file: ``.onnx``, or ``.xml`` for OpenVINO.
         format: ``onnx`` in float32, ``fp16`` of half the size, ``int8``, or ``openvino``.
+        accept_loss: write an ``fp16`` or ``int8`` file although it loses accuracy; the other
+            formats lose none.
 
     Raises:
+        AccuracyLossError: the file loses accuracy, and ``accept_loss`` is not set.
         FracturaError: the run cannot be read, or the file differs too much from the network.
         ImportError: PyTorch is not installed (``pip install "fractura[train]"``).
     """
-    from fractura.training.export import WRITERS
+    from fractura.training.export import LOSSY, WRITERS
     from fractura.training.export.examples import Validation
-    from fractura.training.finish import describe_run
+    from fractura.training.finish import UNCALIBRATED, describe_run
     from fractura.training.run_folder import load_network, read_run
 
     trained = read_run(Path(run))
-    description = describe_run(trained)
-    written = WRITERS[format](load_network(trained), description, Path(out), Validation(trained))
+    network, description = load_network(trained), describe_run(trained)
+    accepted = {"accept_loss": accept_loss} if format in LOSSY else {}
+    written = WRITERS[format](network, description, Path(out), Validation(trained), **accepted)
+    for warning in filter(None, (description.provenance.get(UNCALIBRATED), written.loss)):
+        warnings.warn(f"{written.path}: {warning}", stacklevel=2)
     return written.path

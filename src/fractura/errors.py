@@ -73,6 +73,10 @@ class ResumableError(FracturaError):
     """A run ended early, and can go on from its last checkpoint."""
 
 
+class AccuracyLossError(FracturaError):
+    """A smaller file of a model is less accurate than the model, and was not written."""
+
+
 class DeviceError(FracturaError):
     """The machine has no such devices to train on.
 

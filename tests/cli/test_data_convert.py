@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import Annotation, Record
@@ -42,11 +44,15 @@ def test_convert(fractura, tmp_path):
         "train: 1 fracture, 1 normal.",
         "Skipped: 1 images are labelled abnormal, but nothing is marked.",
         "Skipped: 1 images have an unknown label.",
+        "Rendered as PNG: 2 images that programs read unlike, or not.",
         "Written to coco.",
     ]
     content = json.loads((tmp_path / "coco" / "train" / "_annotations.coco.json").read_text())
     assert [one["bbox"] for one in content["annotations"]] == [[10, 20, 40, 40]]
-    assert (tmp_path / "coco" / "train" / "phantom-0.png").is_symlink()
+    rendered = tmp_path / "coco" / "train" / "phantom-0.png"
+    assert not rendered.is_symlink()
+    with Image.open(rendered) as image:
+        assert (image.mode, image.size) == ("L", (200, 240))
 
     fractura("data", "convert", "m.csv", "--to", "folders", "--out", "f", "--images", "copy")
     made = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("f/**/*.png"))
@@ -56,9 +62,28 @@ def test_convert(fractura, tmp_path):
         "f/train/normal/phantom-2.png",
     ]
     options = ("--polygons", "--images", "none")
-    fractura("data", "convert", "m.csv", "--to", "yolo", "--out", "y", *options)
+    said = fractura("data", "convert", "m.csv", "--to", "yolo", "--out", "y", *options)
+    assert (
+        "Left as they are: 2 images that programs read unlike, or not; --images link or copy "
+        "renders them." in said.stdout
+    )
     line = (tmp_path / "y" / "labels" / "train" / "phantom-0.txt").read_text()
     assert len(line.split()) == 9
+
+
+@pytest.mark.usefixtures("manifest")
+def test_what_cannot_be_rendered_is_said_and_not_written(fractura, tmp_path):
+    records = read_manifest(tmp_path / "m.csv").records
+    (tmp_path / "short.png").write_bytes(records[0].path.read_bytes()[:-40])
+    lost = replace(records[0], id="ward/short", path=tmp_path / "short.png")
+    write_manifest(tmp_path / "m.csv", Manifest((*records, lost)))
+    result = fractura("data", "convert", "m.csv", "--to", "yolo", "--out", "y")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0] == "train: 1 fracture, 1 normal."
+    assert "Skipped: 1 images are damaged, the first is " in result.stdout
+    assert "short.png" in result.stdout
+    assert not list(tmp_path.rglob("y/**/short.*"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from fractura.datasets.manifest import Manifest
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest, write_manifest
 from fractura.models.classifiers import build_classifier
+from fractura.reading.model import Model
 from fractura.training import finish
+from fractura.training.export.write import ACCEPTED_LOSS, LARGEST_LOSS
 from fractura.training.recipe import parse_recipe, recipe_yaml
 from tests.reading.networks import describe
 
@@ -69,6 +71,23 @@ def test_openvino_is_read_as_well(fractura, run, phantom_pngs, tmp_path):
     )
     assert one.probability == pytest.approx(other.probability, abs=1e-5)
     assert dataclasses.replace(one, probability=0) == dataclasses.replace(other, probability=0)
+
+
+def test_a_loss_is_refused_until_it_is_accepted(fractura, run, tmp_path, monkeypatch):
+    monkeypatch.setitem(LARGEST_LOSS, "AUROC", -2.0)  # an AUROC of 1 would have to be above 2
+    ask = ("export", run, "--out", "m.onnx", "--format", "fp16")
+    refused = fractura(*ask)
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "this format takes AUROC of tiny from" in refused.stderr
+    assert "--accept-loss writes it all the same" in refused.stderr
+    assert not (tmp_path / "m.onnx").exists()
+    accepted = fractura(*ask, "--accept-loss")
+    assert accepted.exit_code == 0, accepted.stderr
+    assert "Warning: this format takes AUROC of tiny from" in accepted.stdout
+    assert ACCEPTED_LOSS in Model(tmp_path / "m.onnx").description.provenance
+    unneeded = fractura("export", run, "--out", "n.onnx", "--accept-loss")
+    assert unneeded.exit_code == 2
+    assert "--accept-loss is for fp16 and int8" in unneeded.stderr
 
 
 def test_what_is_wrong_is_one_sentence(fractura, run, tmp_path):

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from fractura.errors import FracturaError
 from fractura.reading.calibration import Calibration
+from fractura.reading.decode import NO_BOX
 from fractura.training.calibrate import (
     UNREACHABLE_SCORE,
+    any_hit,
     calibrate_classes,
     calibrate_fractures,
     choose_operating_points,
@@ -50,12 +52,31 @@ def test_temperature_finds_the_one_that_made_the_labels() -> None:
     assert 1 / found.image_weight == pytest.approx(2.5, rel=0.05)
 
 
-def test_one_class_or_no_hit_cannot_be_calibrated() -> None:
+def test_one_class_cannot_be_calibrated() -> None:
     raws = [raw(np.array([0, 1.0]), [1.0], true=True), raw(np.array([0, -1.0]))]
     with pytest.raises(FracturaError, match="needs fractured and normal"):
         calibrate_fractures(raws, np.array([True, True]), boxes=False)
-    with pytest.raises(FracturaError, match="hits a fracture; train longer"):
-        calibrate_fractures(raws, np.array([True, False]), boxes=True)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "threshold"), [([], UNREACHABLE_SCORE), ([1.0, -2.0], 0.7311)], ids=["silent", "off"]
+)
+def test_boxes_that_hit_nothing_keep_their_scores(boxes: list[float], threshold: float) -> None:
+    random = np.random.default_rng(3)
+    fractured = np.arange(60) % 2 == 1
+    logits = random.normal(fractured) if boxes else np.full(60, NO_BOX)
+    raws = [
+        raw(np.array([0.0, logit]), boxes, one)
+        for logit, one in zip(logits, fractured, strict=True)
+    ]
+    assert not any_hit(raws)
+    found = calibrate_fractures(raws, fractured, boxes=True)
+    of_image = calibrate_fractures(raws, fractured, boxes=False)
+    assert found == of_image
+    assert (found.box_weight, found.box_bias) == (1.0, 0.0)
+    points, _ = choose_operating_points(raws, fractured, found)
+    for point in (points.high_sensitivity, points.high_specificity):
+        assert point.box_score == pytest.approx(threshold, abs=1e-6)
 
 
 def test_thresholds_keep_their_promise() -> None:

@@ -9,13 +9,13 @@ import pytest
 
 pytest.importorskip("lightning")
 
+from fractura import export
 from fractura.datasets.record import FRACTURE, Annotation
-from fractura.errors import FracturaError
 from fractura.evaluation.compare.gather import gather
 from fractura.evaluation.evaluate import EvaluationSettings
 from fractura.evaluation.scorecard_file import read_scorecard
 from fractura.findings import Box
-from fractura.training.finish import describe_run
+from fractura.reading.model import Model
 from fractura.training.run_folder import read_run
 from fractura.training.score import score
 
@@ -92,7 +92,7 @@ def test_the_file_is_made_once_for_its_weights(manifest, trained) -> None:
     assert file.stat().st_size > 1000
 
 
-def test_a_detector_that_finds_nothing_is_measured_and_not_exported(fractura, tmp_path) -> None:
+def test_a_detector_that_finds_nothing_is_measured_and_exported(fractura, tmp_path) -> None:
     mark = (Annotation(FRACTURE, Box(4, 4, 6, 6)),)
     manifest = write_noise(
         tmp_path, change=lambda index: {"annotations": mark if index % 2 else ()}
@@ -105,5 +105,16 @@ def test_a_detector_that_finds_nothing_is_measured_and_not_exported(fractura, tm
     assert split.boxes
     assert split.figures["ap50"] is not None
     assert json.loads((tmp_path / "run" / "scorecard.json").read_text())["kind"] == "detection"
-    with pytest.raises(FracturaError, match="hits a fracture"):
-        describe_run(finished)
+    assert split.figures["ap50"]["value"] == 0
+    with pytest.warns(UserWarning, match="no box on the validation radiographs hits a fracture"):
+        written = export(tmp_path / "run", tmp_path / "api.onnx")
+    calibration = Model(written).description.calibration
+    assert (calibration.box_weight, calibration.box_bias) == (1.0, 0.0)
+    said = fractura("export", tmp_path / "run", "--out", tmp_path / "cli.onnx")
+    assert said.exit_code == 0, said.stderr
+    assert "AP50                           0.000" in said.stdout
+    assert "Warning: no box on the validation radiographs hits a fracture" in said.stdout
+    asked = fractura("evaluate", tmp_path / "cli.onnx", manifest, "--split", "valid",
+                     "--out", tmp_path / "report", "--stress", "0")  # fmt: skip
+    assert asked.exit_code == 0, asked.stderr
+    assert read_scorecard(tmp_path / "report").of("valid").figures == split.figures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 from time import monotonic
@@ -22,6 +22,7 @@ from fractura.errors import WrongUsageError
 from fractura.findings import Failure, Reading
 from fractura.imaging.files import PICTURES_MARK
 from fractura.locking import locked
+from fractura.spreadsheet import write_rows
 
 COLUMNS = (
     *("path", "decision", "probability", "findings", "best_score", "x_min", "y_min", "x_max"),
@@ -94,9 +95,9 @@ class Results:
             self._sync()
             with whole_file(self.folder / "readings.csv") as file:
                 text = TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
-                table = csv.DictWriter(text, COLUMNS)
-                table.writeheader()
-                table.writerows(_row(json.loads(line)) for line in self._stored())
+                rows = (_row(json.loads(line)) for line in self._stored())
+                cells = ([row.get(name) for name in COLUMNS] for row in rows)
+                write_rows(text, chain([COLUMNS], cells), ending="\r\n")
                 text.detach()
             if self._stale:
                 with whole_file(self._path) as file:

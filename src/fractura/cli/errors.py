@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractura.errors import (
+    AccuracyLossError,
     DeviceError,
     FracturaError,
     InUseError,
@@ -17,6 +18,7 @@ from fractura.errors import (
 from fractura.text import printable
 
 ADVICE: dict[type[FracturaError], str] = {
+    AccuracyLossError: "--accept-loss writes it all the same",
     DeviceError: "change --accelerator {accelerator} or --devices {devices}",
     NotARunError: "give a folder that fractura train wrote",
     OtherManifestError: "give that one with --manifest",

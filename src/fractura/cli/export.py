@@ -9,6 +9,7 @@ import typer
 
 from fractura.cli.terminal import show
 from fractura.errors import WrongUsageError
+from fractura.text import printable
 
 if TYPE_CHECKING:
     from fractura.training.export import Exported
@@ -48,11 +49,19 @@ def export(
             min=2, metavar="N", help="Measure on so many of the validation split, not on all."
         ),
     ] = None,
+    accept_loss: Annotated[
+        bool,
+        typer.Option(
+            "--accept-loss",
+            help="Write an fp16 or int8 file although it loses accuracy; the file says how much.",
+        ),
+    ] = False,
 ) -> None:
     """Write a trained model as one file, with preprocessing and calibration inside.
 
     The file is run on the validation radiographs first. One that does not answer like the
-    trained network, or an fp16 or int8 file that loses accuracy, is not written.
+    trained network, or an fp16 or int8 file that loses accuracy, is not written, unless
+    --accept-loss says that the loss is accepted.
 
     \b
     fractura export runs/binary-fracture --out wrist.onnx
@@ -62,21 +71,26 @@ def export(
     fractura detect --model wrist.onnx wrist.png
     """
     try:
-        from fractura.training.export import WRITERS
+        from fractura.training.export import LOSSY, WRITERS
     except ImportError as error:
         raise WrongUsageError('exporting needs PyTorch: pip install "fractura[train]"') from error
     from fractura.training.export.examples import Validation
     from fractura.training.export.measure import one_thread
-    from fractura.training.finish import describe_run
+    from fractura.training.finish import UNCALIBRATED, describe_run
     from fractura.training.run_folder import load_network, read_run
 
+    if accept_loss and format not in LOSSY:
+        raise WrongUsageError(f"--accept-loss is for {' and '.join(LOSSY)}; leave it out")
     one_thread()
     trained = read_run(run)
     examples = Validation(trained, manifest, radiographs)
     network = load_network(trained)
     description = describe_run(trained, manifest, version)
-    written = WRITERS[format](network, description, out, examples)
+    accepted = {"accept_loss": True} if accept_loss else {}
+    written = WRITERS[format](network, description, out, examples, **accepted)
     _show(written, "torch" if format == "onnx" else "onnx")
+    for warning in filter(None, (description.provenance.get(UNCALIBRATED), written.loss)):
+        show(f"\nWarning: {printable(warning)}.", "yellow")
 
 
 def _show(exported: Exported, beside: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from enum import StrEnum
@@ -13,6 +12,7 @@ import typer
 
 from fractura.cli.terminal import show
 from fractura.progress import with_progress
+from fractura.spreadsheet import write_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,9 +86,7 @@ def phantom(
     }
     write_whole(out / "annotations.json", json.dumps(coco).encode())
     table = io.StringIO()
-    writer = csv.DictWriter(table, list(labels[0]))
-    writer.writeheader()
-    writer.writerows(labels)
+    write_rows(table, [list(labels[0]), *(label.values() for label in labels)], ending="\r\n")
     write_whole(out / "labels.csv", table.getvalue().encode())
     broken = sum(label["fractured"] for label in labels)
     show(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
@@ -18,6 +17,7 @@ from fractura.cli.terminal import NOTICE, show
 from fractura.errors import WrongUsageError
 from fractura.findings import Failure
 from fractura.progress import with_progress
+from fractura.spreadsheet import write_rows
 from fractura.text import printable
 
 if TYPE_CHECKING:
@@ -178,5 +178,5 @@ def _cells(outcome: _Prediction | Failure, classes: Sequence[str]) -> list[Any]:
 
 def _csv(cells: Sequence[Any]) -> str:
     text = StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
+    write_rows(text, [cells])
     return text.getvalue()

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from fractura.atomic_write import make_folder, whole_file, write_whole
 from fractura.datasets.manifest import SCHEMA_VERSION, Intake, Manifest, ManifestError, check_record
 from fractura.datasets.record import FIELDS, Annotation, Dropped, Record
 from fractura.errors import FracturaError
+from fractura.spreadsheet import unprotected, write_rows
 
 METADATA_KEY = b"fractura.manifest"
 SIDECAR = "-metadata.json"
@@ -261,10 +262,8 @@ def _metadata(content: bytes, path: Path) -> dict[str, Any]:
 def _write_csv(path: Path, rows: Iterator[Row]) -> None:
     with whole_file(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.writer(text)
-        writer.writerow(FIELDS)
-        for row in rows:
-            writer.writerow([_cell(name, value) for name, value in row.items()])
+        cells = ([_cell(name, value) for name, value in row.items()] for row in rows)
+        write_rows(text, chain([FIELDS], cells), ending="\r\n")
         text.flush()
         text.detach()
 
@@ -297,7 +296,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
             while names and not names[-1]:  # columns that a spreadsheet added
                 names.pop()
             _check_columns(names, f"{path}, line 1")
-            for cells in reader:
+            for line in reader:
+                cells = [unprotected(cell) for cell in line]
                 where = f"line {reader.line_num}"
                 if not any(cells):
                     continue
@@ -389,7 +389,6 @@ def write_dropped(path: Path, dropped: Sequence[tuple[str, Dropped]]) -> None:
         path.unlink(missing_ok=True)
         return
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("source", "what", "reason"))
-    writer.writerows((source, item.what, item.reason) for source, item in dropped)
+    lines = ((source, item.what, item.reason) for source, item in dropped)
+    write_rows(text, chain([("source", "what", "reason")], lines))
     write_whole(path, text.getvalue().encode(errors="backslashreplace"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +32,7 @@ from fractura.reading.calibration import OperatingPoint, OperatingPoints
 from fractura.reading.model import ModelDescription, model_path
 from fractura.reading.runtime import METADATA_KEY
 from fractura.reading.trained_on import KEY, pack, trained_on
+from fractura.spreadsheet import write_rows
 
 Floats = NDArray[np.float64]
 Method = Literal["platt", "isotonic", "temperature"]
@@ -368,9 +369,8 @@ def write_probabilities(out: Path, cases: Cases, probability: Floats, method: Me
         SaveError: it cannot be written.
     """
     text = StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["id", "probability", "model"])
     model = f"{cases.model}+{method}"
-    for name, value in zip(cases.ids, probability.tolist(), strict=True):
-        table.writerow([name, f"{value:.6g}", model])
+    values = zip(cases.ids, probability.tolist(), strict=True)
+    lines = ([name, f"{value:.6g}", model] for name, value in values)
+    write_rows(text, chain([["id", "probability", "model"]], lines))
     write_whole(out, text.getvalue().encode(errors="surrogateescape"))

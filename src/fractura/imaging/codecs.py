@@ -44,6 +44,8 @@ class Jpeg(NamedTuple):
 def read_jpeg_markers(data: bytes) -> Jpeg:
     """Walk the marker segments up to the first scan (ITU-T T.81, annex B).
 
+    Of several EXIF segments the first counts, as for OpenCV.
+
     Raises:
         DamagedFileError: the stream ends before its first scan, or contradicts itself.
         TooLargeError: it announces too many pixels.
@@ -57,7 +59,7 @@ def read_jpeg_markers(data: bytes) -> Jpeg:
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)
         body = data[position + 4 : position + 2 + length]
-        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
+        if marker == 0xE1 and not exif and body.startswith(b"Exif\0\0"):
             exif = body[6:]
         elif (marker == 0xE0 and body.startswith(b"JFIF")) or (
             marker == 0xEE and body.startswith(b"Adobe")

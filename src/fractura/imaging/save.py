@@ -19,11 +19,24 @@ def save_png(path: str | Path, image: NDArray[np.uint8] | NDArray[np.uint16]) ->
     Raises:
         SaveError: where the folder is missing, not writable or full.
     """
+    try:
+        data = encode_png(image)
+    except ValueError as error:
+        raise SaveError(f"{path}: {error}") from error
+    write_whole(path, data)
+
+
+def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """The content of a PNG file; shapes as in :func:`save_png`.
+
+    Raises:
+        ValueError: it has another shape.
+    """
     stored = image if image.ndim == 2 else image[..., ::-1]
     done, data = cv2.imencode(".png", stored)
     if not done:
-        raise SaveError(f"{path}: an image of shape {image.shape} cannot be written as PNG")
-    write_whole(path, data.tobytes())
+        raise ValueError(f"an image of shape {image.shape} cannot be written as PNG")
+    return data.tobytes()
 
 
 def to_8_bit(values: NDArray[Any]) -> NDArray[np.uint8]:

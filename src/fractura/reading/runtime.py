@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from threading import local
+from threading import Lock, local
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,7 +75,11 @@ class OnnxRuntime:
 
 
 class OpenVinoRuntime:
-    """A network compiled by OpenVINO for the CPU, in float32 unless it is quantised."""
+    """A network compiled by OpenVINO for the CPU, in float32 unless it is quantised.
+
+    The first run ends before any other begins: threads that share a network which has never run
+    can wait for each other for ever.
+    """
 
     format = "OpenVINO"
 
@@ -88,6 +92,7 @@ class OpenVinoRuntime:
             options["INFERENCE_NUM_THREADS"] = threads
         self._compiled = core.compile_model(network, "CPU", options)
         self._requests = local()
+        self._first, self._has_run = Lock(), False
         self.description = (
             network.get_rt_info([METADATA_KEY]).astype(str)
             if network.has_rt_info([METADATA_KEY])
@@ -97,6 +102,17 @@ class OpenVinoRuntime:
 
     def run(self, names: Sequence[str], images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Outputs by name, in the order of ``names``, of inputs ``[1, 1, H, W]``."""
+        if not self._has_run:
+            with self._first:
+                if not self._has_run:
+                    outputs = self._infer(names, images)
+                    self._has_run = True
+                    return outputs
+        return self._infer(names, images)
+
+    def _infer(
+        self, names: Sequence[str], images: NDArray[np.float32]
+    ) -> list[NDArray[np.float32]]:
         if not hasattr(self._requests, "own"):
             self._requests.own = self._compiled.create_infer_request()
         request = self._requests.own

@@ -39,25 +39,30 @@ def calibrate_fractures(
 ) -> Calibration:
     """Logistic regressions of the labels on the logits (Platt 1999).
 
+    Where no box hits a fracture, boxes keep the scores that the network gave them.
+
     Args:
         predictions: answers to ``n`` radiographs.
         fractured: ``[n]``.
         boxes: whether the network finds boxes.
 
     Raises:
-        CalibrationError: the images are of one class only, or no box on them hits a fracture.
+        CalibrationError: the images are of one class only.
     """
     if fractured.all() or not fractured.any():
         raise CalibrationError("calibration needs fractured and normal images; take other ones")
     weight, bias = fit_logistic(image_logits(predictions), fractured)
-    if not boxes:
+    if not boxes or not any_hit(predictions):
         return Calibration(weight, bias, 1.0, 0.0)
     matches = box_matches(predictions)
     hits = np.concatenate([item.hits for item in matches])
-    if not hits.any():
-        raise CalibrationError("no box on the calibration images hits a fracture; train longer")
     logits = np.concatenate([item.scores for item in matches])
     return Calibration(weight, bias, *fit_logistic(logits, hits))
+
+
+def any_hit(predictions: Sequence[UncalibratedPrediction]) -> bool:
+    """Whether a box hits a fracture."""
+    return any(item.hits.any() for item in box_matches(predictions))
 
 
 def calibrate_classes(

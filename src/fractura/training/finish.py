@@ -24,6 +24,7 @@ from fractura.regions import CLASSES, REGIONS
 from fractura.training.calibrate import (
     UNREACHABLE_SCORE,
     CalibrationError,
+    any_hit,
     calibrate_classes,
     calibrate_fractures,
     choose_operating_points,
@@ -47,6 +48,13 @@ HALF = OperatingPoint(0.5, UNREACHABLE_SCORE)
 YOUNGEST = 16.0
 """Age in years from which on multi-task models may be used; a policy: FracAtlas gives no ages."""
 
+UNCALIBRATED = "uncalibrated"
+"""Where a model's provenance says what of it is not calibrated, and why."""
+
+NO_HIT = (
+    "no box on the validation radiographs hits a fracture, so the boxes' scores are not calibrated"
+)
+
 AS_IT_IS = Calibration(1.0, 0.0, 1.0, 0.0)
 """The calibration that leaves a network's probabilities as they are."""
 
@@ -61,7 +69,9 @@ def describe_run(
         manifest: that it was trained with, if it lies elsewhere by now.
         version: of the model.
         calibrated: refuse a run that cannot be calibrated. Without it, such a run keeps the
-            network's own probabilities, and its provenance says why (``uncalibrated``).
+            network's own probabilities, and its provenance says why (:data:`UNCALIBRATED`). A
+            run whose boxes hit nothing is not refused: its boxes keep the network's own scores,
+            and its provenance says so.
 
     Raises:
         CalibrationError: the validation radiographs do not allow to calibrate.
@@ -74,11 +84,13 @@ def describe_run(
     uncalibrated: dict[str, object] = {}
     try:
         calibration, points, guarantee = fit_to(run, records, predictions)
+        if run.recipe.task in BOXES and not any_hit(predictions):
+            uncalibrated[UNCALIBRATED] = NO_HIT
     except CalibrationError as error:
         if calibrated:
             raise
         calibration, points, guarantee = AS_IT_IS, OperatingPoints(HALF, HALF), None
-        uncalibrated["uncalibrated"] = str(error)
+        uncalibrated[UNCALIBRATED] = str(error)
     return ModelDescription(
         name=run.recipe.name,
         version=version,

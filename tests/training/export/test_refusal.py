@@ -15,7 +15,8 @@ from onnx.numpy_helper import from_array, to_array
 from torch import nn
 from torch.nn.functional import one_hot
 
-from fractura.errors import FracturaError
+from fractura.cli.errors import sentence
+from fractura.errors import AccuracyLossError, FracturaError
 from fractura.reading.model import Model
 from fractura.training.export import write, write_fp16, write_int8, write_onnx, write_openvino
 from fractura.training.export.half import HALF_SUFFIX, SMALLEST, store_in_half
@@ -195,9 +196,19 @@ def test_int8_that_loses_accuracy_is_refused(
         honest(out.with_name("reversed.onnx"), out, images)
 
     monkeypatch.setattr(write, "quantise", reverse)
-    with pytest.raises(FracturaError, match=r"AUROC of tiny from 1\.000 to 0\."):
-        write_int8(separating, DESCRIPTION, tmp_path / "small.onnx", examples(64, 12))
+    out, shown = tmp_path / "small.onnx", examples(64, 12)
+    said = r"AUROC of tiny from 1\.000 to 0\.\d{3} \(a loss of [01]\.\d{3}, where 0\.01 is allowed"
+    with pytest.raises(AccuracyLossError, match=said) as refused:
+        write_int8(separating, DESCRIPTION, out, shown)
+    assert "small.onnx" in str(refused.value)
+    assert sentence(refused.value).endswith("--accept-loss writes it all the same")
     assert not list(tmp_path.iterdir())
+
+    accepted = write_int8(separating, DESCRIPTION, out, shown, accept_loss=True)
+    assert accepted.measured.figures["AUROC"] < 0.99
+    provenance = Model(out).description.provenance
+    assert accepted.loss == provenance[write.ACCEPTED_LOSS]
+    assert str(refused.value).startswith(accepted.loss)
 
 
 def test_int8_needs_both_classes(cnn: nn.Module, tmp_path: Path) -> None:

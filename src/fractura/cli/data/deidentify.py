@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,7 @@ from fractura.cli.terminal import show
 from fractura.errors import WrongUsageError
 from fractura.findings import Failure
 from fractura.progress import with_progress
+from fractura.spreadsheet import write_rows
 from fractura.text import printable
 
 TABLE = "deidentified.csv"
@@ -107,7 +107,5 @@ def _write_table(path: Path, rows: list[tuple[str, str]]) -> None:
     from fractura.atomic_write import write_whole
 
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "look_at_the_picture_because"])
-    writer.writerows(sorted(set(rows)))
+    write_rows(text, [("file", "look_at_the_picture_because"), *sorted(set(rows))])
     write_whole(path, text.getvalue().encode())

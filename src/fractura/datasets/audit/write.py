@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from fractura.datasets.audit.duplicates import DuplicatePair, Picture
 from fractura.datasets.audit.result import Audit
 from fractura.datasets.record import Record
 from fractura.datasets.report import audit_page
+from fractura.spreadsheet import write_rows
 
 PAIR_COLUMNS = (
     *("first", "second", "similarity", "mirrored", "inverted", "rotation", "scale"),
@@ -95,8 +96,6 @@ def _list(names: Sequence[str]) -> str:
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with whole_file(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", errors="backslashreplace")
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(columns)
-        table.writerows(rows)
+        write_rows(text, chain([columns], rows))
         text.flush()
         text.detach()

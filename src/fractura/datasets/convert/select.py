@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from fractura.datasets.record import Annotation, Record, Split
 from fractura.errors import FracturaError
 from fractura.findings import Box
+from fractura.imaging.files import SUFFIXES
 
 CLIPPED = "marks reach beyond the image and were clipped to it"
 OUTSIDE = "marks have no area inside the image and were left out"
@@ -132,13 +134,19 @@ def _inside(record: Record, changed: Counter[str]) -> tuple[Annotation, ...]:
     return tuple(marks)
 
 
+def cut_suffix(name: str) -> tuple[str, str]:
+    """A file's name without and the suffix of an image that it ends in, or nothing."""
+    path = Path(name)
+    return (path.stem, path.suffix) if path.suffix.lower() in SUFFIXES else (name, "")
+
+
 def _names(records: Sequence[Record]) -> list[str]:
     """The files' own names; where some clash, those of their ids with ``-`` for ``/``."""
-    stems = Counter(record.path.stem.casefold() for record in records)
+    stems = Counter(cut_suffix(record.path.name)[0].casefold() for record in records)
     taken = {stem for stem, count in stems.items() if count == 1}
     names = []
     for record in records:
-        stem, suffix = record.path.stem, record.path.suffix
+        stem, suffix = cut_suffix(record.path.name)
         if stems[stem.casefold()] > 1:
             whole = re.sub(r'[\\/:*?"<>|\s]+', "-", record.id.removesuffix(suffix))
             stem, number = whole, 1

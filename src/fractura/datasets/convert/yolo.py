@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from fractura.datasets.convert.place import Images, put_image, whole_folder
-from fractura.datasets.convert.select import ConvertedImage
+from fractura.datasets.convert.place import Images, Progress, Written, put_images, whole_folder
+from fractura.datasets.convert.select import ConvertedImage, cut_suffix
 from fractura.datasets.record import FRACTURE, SPLITS, Annotation, Outline
 from fractura.findings import Box
 
@@ -16,10 +16,10 @@ def write_yolo(
     items: Sequence[ConvertedImage],
     folder: Path,
     images: Images,
-    progress: Callable[[Iterable[ConvertedImage]], Iterable[ConvertedImage]],
+    progress: Progress,
     *,
     polygons: bool = False,
-) -> None:
+) -> Written:
     """Write ``data.yaml``, ``images/SPLIT`` and ``labels/SPLIT``.
 
     The label file of an image without annotations is empty.
@@ -28,30 +28,31 @@ def write_yolo(
         items: images of known size.
         folder: new or empty.
         images: how the images get there.
-        progress: hands items on and shows how many have passed.
+        progress: hands outcomes on and shows how many have passed.
         polygons: lines with outlines instead of boxes. A box without an outline becomes its four
             corners; the parts of an outline in several are joined by lines without width.
 
     Raises:
-        FracturaError: ``folder`` is not empty, or an image is missing.
+        FracturaError: ``folder`` is not empty, an image is missing, or none can be written.
         SaveError: it cannot be written.
     """
-    names = sorted({mark.label for item in items for mark in item.marks} | {FRACTURE})
-    names.sort(key=lambda name: name != FRACTURE)
-    splits = [split for split in SPLITS if any(item.split == split for item in items)]
-    head = [f"{'val' if split == 'valid' else split}: images/{split}\n" for split in splits]
-    classes = [
-        f"  {number}: {json.dumps(name, ensure_ascii=False)}\n" for number, name in enumerate(names)
-    ]
     with whole_folder(folder) as target:
-        for split in splits:
-            (target / "labels" / split).mkdir(parents=True)
-        for item in progress(items):
-            put_image(item.record.path, target / "images" / item.split / item.name, images)
+        written = put_images(items, lambda item: target / "images" / item.split, images, progress)
+        names = sorted({mark.label for item in written.items for mark in item.marks} | {FRACTURE})
+        names.sort(key=lambda name: name != FRACTURE)
+        for item in written.items:
             lines = [_line(item, mark, names.index(mark.label), polygons) for mark in item.marks]
-            label = (target / "labels" / item.split / item.name).with_suffix(".txt")
+            label = target / "labels" / item.split / f"{cut_suffix(item.name)[0]}.txt"
+            label.parent.mkdir(parents=True, exist_ok=True)
             label.write_text("".join(lines), encoding="utf-8")
+        splits = [split for split in SPLITS if any(item.split == split for item in written.items)]
+        head = [f"{'val' if split == 'valid' else split}: images/{split}\n" for split in splits]
+        classes = [
+            f"  {number}: {json.dumps(name, ensure_ascii=False)}\n"
+            for number, name in enumerate(names)
+        ]
         (target / "data.yaml").write_text("".join([*head, "names:\n", *classes]), encoding="utf-8")
+        return written
 
 
 def _line(item: ConvertedImage, mark: Annotation, number: int, polygons: bool) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fractura.datasets.record import Dropped
 from fractura.datasets.sources.source import SourceError
+from fractura.spreadsheet import unprotected
 
 SEPARATORS = ",;\t|"
 BAD_CELLS = "lines with another number of cells than the head"
@@ -26,7 +27,8 @@ def read_table(
     The separator (comma, semicolon, tab or bar) is the one that divides the head into most cells.
     The text is UTF-8 or, with its byte-order mark, UTF-16; where it is not, it is taken for
     Windows-1252, as spreadsheets in western Europe write it. Lines end in any way. Empty rows are
-    passed over, and so are empty cells beyond the last name in the head.
+    passed over, and so are empty cells beyond the last name in the head. An apostrophe that keeps
+    a cell from being a formula (:mod:`fractura.spreadsheet`) is no part of it.
 
     Args:
         path: the file; it is read as a whole.
@@ -53,7 +55,7 @@ def read_table(
         elif len(cells) < len(head) or any(cells[len(head) :]):
             yield Dropped(where, BAD_CELLS)
         else:
-            yield number, dict(zip(head, cells, strict=False))
+            yield number, dict(zip(head, map(unprotected, cells), strict=False))
 
 
 def _text(path: Path) -> str:

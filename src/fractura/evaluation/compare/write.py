@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from fractura.evaluation.compare.charts import draw_comparison
 from fractura.evaluation.compare.columns import Comparison, ComparisonCell, comparison, title_of
 from fractura.evaluation.compare.gather import ComparedRun, task_of
 from fractura.evaluation.compare.pairs import RunPair, pairs
+from fractura.spreadsheet import write_rows
 
 _COST = (
     "started_from",
@@ -71,10 +71,9 @@ def values(runs: Sequence[ComparedRun], split: str) -> str:
     """Every figure of every run as CSV, unrounded; a value that is undefined is empty."""
     figures = list(dict.fromkeys(name for run in runs for name in run.split.figures))
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     parts = [f"{name}{end}" for name in figures for end in ("", "_low", "_high", "_n")]
     head = ["name", "model", "recipe", "manifest_hash", "seed", "split", "cases", "clusters"]
-    writer.writerow([*head, *_COST, *parts])
+    lines: list[list[Any]] = [[*head, *_COST, *parts]]
     for run in runs:
         source = run.scorecard.provenance
         row: list[Any] = [run.name, run.scorecard.model, source.recipe, source.manifest_hash]
@@ -83,7 +82,8 @@ def values(runs: Sequence[ComparedRun], split: str) -> str:
         for name in figures:
             figure = dict(run.split.figures.get(name) or {})
             row += [figure.get(key) for key in ("value", "low", "high", "n")]
-        writer.writerow(row)
+        lines.append(row)
+    write_rows(text, lines)
     return text.getvalue()
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fractura.atomic_write import write_whole
 from fractura.errors import FracturaError
+from fractura.spreadsheet import unprotected, write_rows
 
 PREDICTIONS = "predictions.csv"
 """Name of the file in a run folder."""
@@ -68,13 +69,13 @@ def write_predictions(path: Path, splits: Mapping[str, RunPredictions]) -> None:
         SaveError: it cannot be written.
     """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_HEAD, *next(iter(splits.values())).classes])
+    lines: list[list[str]] = [[*_HEAD, *next(iter(splits.values())).classes]]
     for split, found in splits.items():
         rows = zip(found.ids, found.clusters, found.truth, found.probabilities, strict=True)
         for name, cluster, truth, probabilities in rows:
             numbers = [repr(float(value)) for value in probabilities]
-            writer.writerow([name, split, cluster, found.classes[truth], *numbers])
+            lines.append([name, split, cluster, found.classes[truth], *numbers])
+    write_rows(text, lines)
     write_whole(path, text.getvalue().encode("utf-8", "surrogatepass"))
 
 
@@ -86,9 +87,10 @@ def read_predictions(path: Path, split: str) -> RunPredictions | None:
     """
     try:
         with path.open(newline="", encoding="utf-8", errors="surrogatepass") as file:
-            head, *lines = list(csv.reader(file)) or [[]]
+            lines = [[unprotected(cell) for cell in line] for line in csv.reader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FracturaError(f"{path} is not a readable table of predictions: {error}") from error
+    head, *lines = lines or [[]]
     if head[: len(_HEAD)] != _HEAD or len(head) < len(_HEAD) + 2:
         raise FracturaError(
             f"{path} is not a table of predictions; its columns must be "

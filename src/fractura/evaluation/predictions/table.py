@@ -13,6 +13,7 @@ from fractura.errors import FracturaError
 from fractura.evaluation.predictions.classes import find_column
 from fractura.evaluation.predictions.errors import PredictionError
 from fractura.evaluation.predictions.gather import UNKNOWN, Gathering, Predictions
+from fractura.spreadsheet import unprotected
 
 _NAMES = ("id", "path", "filepath", "imagepath", "imageid", "filename", "file", "image", "name")
 _PROBABILITIES = (
@@ -49,8 +50,8 @@ def read_table(path: Path, records: Sequence[Record], looked_for: str) -> Predic
     score, or like what is looked for holds its probability. With the columns x_min, y_min, x_max,
     y_max and score, a line is a box, or an image without one where they are empty; then the
     probability may be missing and is that of the best box. Fields end at commas, semicolons or
-    tabs. ``decision``, ``region``, ``model``, ``sha256`` and ``error`` are read as in
-    ``readings.csv``.
+    tabs; an apostrophe that keeps a cell from being a formula is no part of it. ``decision``,
+    ``region``, ``model``, ``sha256`` and ``error`` are read as in ``readings.csv``.
 
     Raises:
         FracturaError: the file cannot be read, a column is missing or may be either of two, a
@@ -60,7 +61,8 @@ def read_table(path: Path, records: Sequence[Record], looked_for: str) -> Predic
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             first = file.readline()
             file.seek(0)
-            lines = csv.reader(file, delimiter=_delimiter(first))
+            reader = csv.reader(file, delimiter=_delimiter(first))
+            lines = ([unprotected(cell) for cell in line] for line in reader)
             return _read(path, lines, records, looked_for)
     except OSError as error:
         raise FracturaError(f"{path}: it cannot be read ({error.strerror})") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +11,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from fractura.atomic_write import write_whole
+from fractura.spreadsheet import write_rows
 
 Row = dict[str, float]
 
@@ -69,7 +69,5 @@ def as_csv(rows: list[Row]) -> str:
     """Rows with the columns of all of them, in order of appearance."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    write_rows(text, [columns, *([row.get(name) for name in columns] for row in rows)])
     return text.getvalue()

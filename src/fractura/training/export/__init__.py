@@ -20,7 +20,11 @@ WRITERS: dict[str, Callable[..., Exported]] = {
 }
 """Writes each format, from a network, its description, a path and validation radiographs."""
 
+LOSSY = ("fp16", "int8")
+"""Formats whose writers take ``accept_loss``."""
+
 __all__ = [
+    "LOSSY",
     "WRITERS",
     "Exported",
     "describe",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from fractura.atomic_write import whole_file
-from fractura.errors import FracturaError
+from fractura.errors import AccuracyLossError, FracturaError
 from fractura.reading.model import Model, ModelDescription
 from fractura.reading.runtime import METADATA_KEY, import_openvino
 from fractura.training.export.convert import (
@@ -36,6 +36,8 @@ CALIBRATED = 128
 """Radiographs that set the ranges of int8."""
 LARGEST_LOSS = {"AUROC": 0.01, "accuracy": 0.01, "AP50": 0.03}
 """What an fp16 or int8 file may lose of each figure against float32."""
+ACCEPTED_LOSS = "accepted_loss"
+"""Where the provenance of a file that lost more says how much."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,14 @@ class Exported:
         megabytes: of all its files.
         parity: with torch; of an fp16 or int8 file, that of the float32 file it was made from.
         measured: beside torch for ONNX, beside float32 ONNX for the others; one thread.
+        loss: a sentence on accuracy that was lost and accepted; ``None`` if none was.
     """
 
     path: Path
     megabytes: float
     parity: Parity
     measured: Measured
+    loss: str | None = None
 
 
 def write_onnx(
@@ -108,32 +112,46 @@ def write_openvino(
 
 
 def write_int8(
-    network: nn.Module, description: ModelDescription, out: Path, examples: Iterable[Example]
+    network: nn.Module,
+    description: ModelDescription,
+    out: Path,
+    examples: Iterable[Example],
+    *,
+    accept_loss: bool = False,
 ) -> Exported:
     """Write an ONNX file with 8-bit weights and activations.
 
     Arguments and errors as in :func:`write_onnx`; the examples also set the activations' ranges.
 
+    Args:
+        accept_loss: write the file whatever it loses; its provenance says so
+            (:data:`ACCEPTED_LOSS`).
+
     Raises:
-        FracturaError: a figure falls by more than :data:`LARGEST_LOSS`, or the examples do not
-            tell.
+        AccuracyLossError: a figure falls by more than :data:`LARGEST_LOSS`.
+        FracturaError: the examples do not tell.
     """
 
     def shrink(draft: Path, small: Path) -> None:
         quantise(draft, small, _images(examples, CALIBRATED))
         describe(small, description)
 
-    return _write_smaller(network, description, out, examples, shrink)
+    return _write_smaller(network, description, out, examples, shrink, accept_loss)
 
 
 def write_fp16(
-    network: nn.Module, description: ModelDescription, out: Path, examples: Iterable[Example]
+    network: nn.Module,
+    description: ModelDescription,
+    out: Path,
+    examples: Iterable[Example],
+    *,
+    accept_loss: bool = False,
 ) -> Exported:
     """Write an ONNX file whose weights are stored in 16 bits.
 
     Arguments and errors as in :func:`write_int8`.
     """
-    return _write_smaller(network, description, out, examples, store_in_half)
+    return _write_smaller(network, description, out, examples, store_in_half, accept_loss)
 
 
 def _write_smaller(
@@ -142,15 +160,23 @@ def _write_smaller(
     out: Path,
     examples: Iterable[Example],
     shrink: Callable[[Path, Path], None],
+    accept_loss: bool,
 ) -> Exported:
     with _draft(network, description, examples) as (draft, parity):
         small = draft.with_name("small.onnx")
         shrink(draft, small)
         after, before = Model(small, 1), Model(draft, 1)
         measured = measure(after.outputs, before.outputs, description, examples)
-        _check_loss(measured, description, out)
+        loss = _loss(measured, description, out)
+        if loss and not accept_loss:
+            raise AccuracyLossError(
+                f"{loss}; nothing was written to {out}, export as onnx or openvino"
+            )
+        if loss:
+            told = {**description.provenance, ACCEPTED_LOSS: loss}
+            describe(small, replace(description, provenance=told))
         _place(small, out)
-    return Exported(out, _megabytes(out), parity, measured)
+    return Exported(out, _megabytes(out), parity, measured, loss)
 
 
 @contextmanager
@@ -174,20 +200,22 @@ def _images(examples: Iterable[Example], number: int) -> Iterator[Any]:
     return (example.images for example in islice(examples, number))
 
 
-def _check_loss(measured: Measured, description: ModelDescription, out: Path) -> None:
+def _loss(measured: Measured, description: ModelDescription, out: Path) -> str | None:
+    """What is lost beyond :data:`LARGEST_LOSS`, in a sentence without its full stop."""
     if not measured.figures_before:
         raise FracturaError(
             f"whether {out} is as accurate as float32 cannot be judged: the radiographs are all of "
             "one class; give others, or export as onnx"
         )
-    for name, before in measured.figures_before.items():
-        after = measured.figures[name]
-        if not after >= before - LARGEST_LOSS[name]:
-            raise FracturaError(
-                f"this format takes {name} of {description.name} from {before:.3f} to {after:.3f} "
-                f"on {measured.radiographs} radiographs, more than {LARGEST_LOSS[name]}; nothing "
-                "was written, export as onnx or openvino"
-            )
+    lost = [
+        f"{name} of {description.name} from {before:.3f} to {measured.figures[name]:.3f} "
+        f"(a loss of {before - measured.figures[name]:.3f}, where {LARGEST_LOSS[name]} is allowed)"
+        for name, before in measured.figures_before.items()
+        if not measured.figures[name] >= before - LARGEST_LOSS[name]
+    ]
+    if not lost:
+        return None
+    return f"this format takes {' and '.join(lost)} on {measured.radiographs} radiographs"
 
 
 def _place(made: Path, out: Path) -> None:
