@@ -20,6 +20,7 @@ class Decoded(NamedTuple):
     warnings: tuple[str, ...] = ()
     age: float | None = None
     body_part: str | None = None
+    in_colour: bool = False
 
 
 def luma(colour: Samples, top: float) -> Pixels:

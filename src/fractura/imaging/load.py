@@ -72,6 +72,7 @@ def load_bytes(data: bytes, *, name: str | None = None, frame: int | None = None
         warnings=decoded.warnings,
         age=decoded.age,
         body_part=decoded.body_part,
+        in_colour=decoded.in_colour,
     )
 
 

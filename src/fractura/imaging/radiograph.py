@@ -21,6 +21,8 @@ class Radiograph:
         warnings: sentences about anything that was repaired or assumed while reading.
         age: of the patient in years, where the file's header tells.
         body_part: that the header names, in upper case without blanks (``"TIBIAFIBULA"``).
+        in_colour: whether the file holds a picture in colour, beyond a tint or marks: no radiograph
+            (:mod:`fractura.imaging.colour`). Of DICOM objects it is not asked.
     """
 
     pixels: NDArray[np.float32]
@@ -31,6 +33,7 @@ class Radiograph:
     warnings: tuple[str, ...] = ()
     age: float | None = None
     body_part: str | None = None
+    in_colour: bool = False
 
     @property
     def height(self) -> int:

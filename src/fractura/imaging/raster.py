@@ -10,6 +10,7 @@ import numpy as np
 
 from fractura.errors import DamagedFileError, TooLargeError, UnsupportedFileError
 from fractura.imaging import codecs, tiff_tags
+from fractura.imaging.colour import in_colour
 from fractura.imaging.frames import choose_frame
 from fractura.imaging.grey import Decoded, Samples, bits_in_use, luma, stretch
 from fractura.imaging.limits import MAX_PIXELS, check_size
@@ -46,9 +47,23 @@ def _jpeg(data: bytes, frame: int | None) -> Decoded:
     jpeg = codecs.read_jpeg_markers(data)
     samples = codecs.decode_jpeg(data, jpeg)
     decoded = _to_grey(samples, jpeg.precision, tiff_tags.orientation(jpeg.exif))
+    if jpeg.components == 3 and samples.ndim == 2:
+        decoded = decoded._replace(in_colour=_small_in_colour(data))
     if jpeg.complete:
         return decoded
     return decoded._replace(warnings=(codecs.TRUNCATED, *decoded.warnings))
+
+
+def _small_in_colour(data: bytes) -> bool:
+    """Of a JPEG that was decoded to grey: its colours are decoded at an eighth of the size."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            image.draft("RGB", (1, 1))
+            return in_colour(np.asarray(image.convert("RGB")), 255)
+    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError):
+        return False
 
 
 def _png(data: bytes, frame: int | None) -> Decoded:
@@ -195,7 +210,12 @@ def _to_grey(samples: Samples, bits: int | None, orientation: int) -> Decoded:
     elif alpha.size:
         grey *= alpha[..., 0] / np.float32(opaque)
     np.clip(grey, 0, 1, out=grey)
-    return Decoded(np.ascontiguousarray(grey), stored, None, warnings)
+    return Decoded(
+        np.ascontiguousarray(grey),
+        stored,
+        warnings=warnings,
+        in_colour=channels == 3 and in_colour(colour, top),
+    )
 
 
 def _orient(samples: Samples, orientation: int) -> Samples:

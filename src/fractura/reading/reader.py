@@ -24,7 +24,7 @@ from fractura.reading.calibration import sigmoid, softmax
 from fractura.reading.decode import DecodedBoxes, decode
 from fractura.reading.intended_use import excluded, region_of
 from fractura.reading.model import DEFAULT_MODEL, ImageOutput, Model, ModelDescription
-from fractura.reading.reliability import UNLIKE, not_evaluated
+from fractura.reading.reliability import NO_RADIOGRAPH, UNLIKE, not_evaluated
 from fractura.reading.visibility import TOO_LITTLE, shows_too_little
 from fractura.regions import COARSE, OUTSIDE, are_near
 
@@ -85,7 +85,8 @@ class Reader:
     ) -> Reading:
         """Say what the model sees in one radiograph.
 
-        What shows too little (:mod:`fractura.reading.visibility`), is outside the model's scope
+        What shows too little (:mod:`fractura.reading.visibility`), is in colour
+        (:mod:`fractura.imaging.colour`), is outside the model's scope
         (:mod:`fractura.ood.scope`) or looks unlike all that it has learned from
         (:mod:`fractura.ood.detector`) is ``not evaluated``, with the reason.
 
@@ -129,13 +130,16 @@ class Reader:
             milliseconds={"preprocess": fitting, "network": network, "boxes": boxes},
             heatmap=None if evidence is None else _heatmap(evidence, placement, inputs.shape),
         )
-        blank = shows_too_little(radiograph.pixels)
-        reason = TOO_LITTLE if blank else self._declines(uncalibrated, radiograph)
+        reason = self._declines(uncalibrated, radiograph)
         reading = _with_stated_region(reading, radiograph)
         return reading if reason is None else not_evaluated(reading, reason)
 
     def _declines(self, seen: UncalibratedReading, radiograph: Radiograph) -> Reason | None:
         """Why nothing can be said about bone; ``None`` where something can."""
+        if shows_too_little(radiograph.pixels):
+            return TOO_LITTLE
+        if radiograph.in_colour:
+            return NO_RADIOGRAPH
         scope = self.description.scope
         if scope is not None:
             ends = excluded(scope, radiograph.age, radiograph.body_part)

@@ -9,6 +9,9 @@ from fractura.findings import Reading, Reason
 UNLIKE = Reason("unlike", "the picture looks unlike all that the model has learned from")
 """Of pictures that look unlike all that the model has learned from."""
 
+NO_RADIOGRAPH = Reason("no-radiograph", "the picture is in colour, which radiographs are not")
+"""Of pictures that :mod:`fractura.imaging.colour` finds in colour."""
+
 
 def doubtful(reading: Reading, reason: Reason) -> Reading:
     """The same reading, marked as not reliable; probability, decision and findings stay."""
