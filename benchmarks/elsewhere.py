@@ -24,7 +24,7 @@ from fractura import Reading, read_many
 from fractura.datasets.record import Record
 from fractura.datasets.storage import read_manifest
 from fractura.evaluation.detection import match, pooled_average_precision
-from fractura.regions import REGIONS, limbs_of
+from fractura.regions import REGIONS, agree
 
 SAMPLES = 1000
 Pair = tuple[Record, Reading]
@@ -118,10 +118,7 @@ def figures(pairs: Sequence[Pair]) -> dict[str, str]:
     ]
     said = [(record, reading) for record, reading in known if reading.region is not None]
     table["region said"] = wilson(len(said), len(known))
-    right = [
-        r.region in record.regions or any(r.region in limbs_of(name) for name in record.regions)
-        for record, r in said
-    ]
+    right = [any(agree(r.region or "", name) for name in record.regions) for record, r in said]
     table["region or limb right"] = wilson(sum(right), len(said))
     return {name: value for name, value in table.items() if value}
 

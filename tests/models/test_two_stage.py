@@ -183,6 +183,17 @@ def test_what_is_said_of_a_shrunk_image_holds_for_the_whole_one() -> None:
     assert spread(said, small, small) is said
 
 
+@pytest.mark.parametrize("mirror_tta", [True, False])
+def test_the_embedding_alone_is_that_of_the_output(mirror_tta: bool) -> None:
+    torch.manual_seed(4)
+    network = TwoStageNetwork(8, members=3, mirror_tta=mirror_tta, base_scales=(1, 0.5, 1)).eval()
+    images = torch.randn(2, 1, 64, 96)
+    with torch.no_grad():
+        embedding = network.embed(images)
+        assert embedding.shape == (2, 960)
+        torch.testing.assert_close(embedding, network(images).embedding, rtol=0, atol=0)
+
+
 def test_each_base_network_sees_its_own_size_and_those_that_see_it_whole_place() -> None:
     torch.manual_seed(3)
     network = TwoStageNetwork(8, members=2, mirror_tta=False, base_scales=(1, 0.5)).eval()

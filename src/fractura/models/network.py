@@ -110,6 +110,11 @@ class FractureNetwork(nn.Module):
             embedding=embedding,
         )
 
+    def embed(self, images: Tensor) -> Tensor:
+        """The embedding ``[B, 320]`` alone, without feature pyramid and heads."""
+        at_32: Tensor = self.stride_32(self.stride_16(self.stride_8(self.early(images))))
+        return at_32.float().mean((2, 3))
+
     def train(self, mode: bool = True) -> FractureNetwork:
         super().train(mode)
         if self.hold_norm:

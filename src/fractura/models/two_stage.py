@@ -170,35 +170,45 @@ class TwoStageNetwork(nn.Module):
     def run_base(self, images: Tensor) -> NetworkOutput:
         """The mean output of the base networks for images ``[B, 1, H, W]``.
 
-        Their embeddings stand one after the other, ``[B, 320 * members]``: what one of them takes
-        for like radiographs, another may tell apart.
         Where some see images whole, places and boxes are theirs alone: those that see them
         smaller know better whether there is a fracture elsewhere, but not where.
+
+        Embeddings stand one after the other, ``[B, 320 * members]``: what one network takes for
+        like radiographs, another may tell apart.
         """
-        views = self._views(images)
-        embeddings = [torch.stack([view.embedding for view in own]).mean(0) for own in views]
-        output = averaged([view for own in views for view in own])
-        output = output._replace(embedding=torch.cat(embeddings, 1))
-        sized = zip(views, self.base_scales, strict=True)
-        whole = [view for own, size in sized if size == 1 for view in own]
+        views: list[NetworkOutput] = []
+        whole: list[NetworkOutput] = []
+        embeddings = []
+        for number, (member, size) in enumerate(zip(self.base, self.base_scales, strict=True)):
+            own = []
+            for seen, is_mirror in self._views(images, number):
+                output = member(seen)
+                if is_mirror:
+                    output = mirrored(output, seen.shape[-1])
+                own.append(spread(output, seen, images))
+            views += own
+            whole += own if size == 1 else []
+            embeddings.append(torch.stack([view.embedding for view in own]).mean(0))
+        output = averaged(views)._replace(embedding=torch.cat(embeddings, 1))
         if not whole:
             return output
         located = averaged(whole)
         return output._replace(scores=located.scores, boxes=located.boxes)
 
-    def _views(self, images: Tensor) -> list[list[NetworkOutput]]:
-        """What each base network says of images, their mirror images, or both."""
-        views = []
-        for number, (member, size) in enumerate(zip(self.base, self.base_scales, strict=True)):
-            seen = shrunk(images, size)
-            own = []
-            if self.mirror_tta or number % 2 == 0:
-                own.append(spread(member(seen), seen, images))
-            if self.mirror_tta or number % 2 == 1:
-                mirror = mirrored(member(seen.flip(-1)), seen.shape[-1])
-                own.append(spread(mirror, seen, images))
-            views.append(own)
-        return views
+    def embed(self, images: Tensor) -> Tensor:
+        """The embedding of :meth:`run_base` alone."""
+        embeddings = []
+        for number, member in enumerate(self.base):
+            assert isinstance(member, FractureNetwork)
+            own = [member.embed(seen) for seen, _ in self._views(images, number)]
+            embeddings.append(torch.stack(own).mean(0))
+        return torch.cat(embeddings, 1)
+
+    def _views(self, images: Tensor, number: int) -> list[tuple[Tensor, bool]]:
+        """What a base network sees of images, and whether that is their mirror images."""
+        seen = shrunk(images, self.base_scales[number])
+        plain, mirror = (seen, False), (seen.flip(-1), True)
+        return [plain, mirror] if self.mirror_tta else [mirror if number % 2 else plain]
 
     def refine(self, images: Tensor, number: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """The mean output of the refiners for boxes; takes what :func:`cut_crops` does.

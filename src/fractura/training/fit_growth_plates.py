@@ -67,7 +67,7 @@ def fit_growth_plates(
     with torch.no_grad():
         features = torch.stack(
             [
-                network.run_base(view).embedding[0]
+                network.embed(view)[0]
                 for index in known.tolist()
                 for view in _views(store, index, recipe)
             ]
@@ -89,7 +89,7 @@ def _views(store: ImageStore, index: int, recipe: Recipe) -> list[Tensor]:
     share = config.long_side / max(image.shape)
     height, width = (max(1, round(side * share)) for side in image.shape)
     sized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    frame = (config.long_side, config.long_side)
+    frame = (config.long_side, config.long_side * 7 // 8)
     seeds = range(VIEWS * index + 1, VIEWS * index + VIEWS)
     changed = [
         augment(sized, [], frame, config, CHANGES, seed + recipe.trainer.seed * 10**6)[0][None]

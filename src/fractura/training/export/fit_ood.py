@@ -24,6 +24,7 @@ from fractura.datasets.target import FRACTURES
 from fractura.errors import LoadError
 from fractura.imaging.load import load
 from fractura.imaging.preprocess import preprocess, resize_long_side
+from fractura.models.network import FractureNetwork
 from fractura.models.two_stage import TwoStageNetwork
 from fractura.ood.detector import OodDetector, ood_detector_from
 from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
@@ -69,12 +70,14 @@ def remember(
     if run.recipe.task not in FRACTURES or run.recipe.task == "detection" or len(names) < FEWEST:
         return None
     network = network.eval().cpu()
-    see = network.run_base if isinstance(network, TwoStageNetwork) else network
 
     @torch.no_grad()
     def embed(pixels: Pixels) -> NDArray[np.float32]:
         inputs, _ = preprocess(pixels, run.recipe.data.preprocess)
-        embedding: Tensor = see(torch.from_numpy(inputs)).embedding
+        images = torch.from_numpy(inputs)
+        if isinstance(network, TwoStageNetwork | FractureNetwork):
+            return network.embed(images)[0].numpy()
+        embedding: Tensor = network(images).embedding
         return embedding[0].float().numpy()
 
     training = [record for record in read_manifest(manifest).records if record.id in names]
