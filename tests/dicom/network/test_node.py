@@ -128,12 +128,15 @@ def test_the_same_object_is_the_same_file_whoever_sends_it():
         ("SENDER", "OTHER", "127.0.0.1", "Called AE Title Not Recognized"),
     ],
 )
-def test_who_is_not_configured_is_rejected_with_the_reason(title, called, network, reason):
+def test_who_is_not_configured_is_rejected_with_the_reason(title, called, network, reason, caplog):
     with running(callers=(Caller("SENDER", ip_network(network)),)) as (node, received):
         answer = run("echoscu", "-aet", title, "-aec", called, "127.0.0.1", node.port)
     assert answer.returncode != 0
     assert reason in answer.stderr + answer.stdout
     assert not received
+    said = [text for text in caplog.messages if text.startswith("association of")]
+    assert len(said) == 1
+    assert reason.split()[0].lower() + " AE title" in said[0]
 
 
 def test_nobody_is_accepted_where_nobody_is_configured():
