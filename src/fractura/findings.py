@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 Decision = Literal["fracture", "no fracture", "uncertain", "not evaluated"]
 """What is said of a radiograph. The first three are answers about bone, the last is none."""
-ReasonCode = Literal["no-radiograph", "outside-scope", "too-little-to-see", "unlike"]
+ReasonCode = Literal[
+    "no-radiograph", "outside-scope", "polarity-doubtful", "too-little-to-see", "unlike"
+]
 """Why a reading is not reliable: the picture is no radiograph; the model is not meant for such
-radiographs; the picture shows too little; it looks unlike all that the model has learned from."""
+radiographs; bone may be shown dark; the picture shows too little; it looks unlike all that the
+model has learned from."""
 SCHEMA = 1
 """Number of the JSON form of readings and failures; it grows when a key changes its meaning."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+import pydicom
 import pytest
 from numpy.typing import NDArray
 from pydicom import uid
@@ -566,3 +567,60 @@ def test_bone_comes_out_bright(dark: bool, attributes: dict[str, Any], says: str
     np.testing.assert_allclose(found.pixels, BRIGHT, atol=1e-6)
     assert says in " ".join(found.warnings)
     assert bool(found.warnings) == bool(says)
+    assert found.polarity_doubtful == (says == "nothing was inverted")
+
+
+def test_nothing_tells_whether_bone_is_bright() -> None:
+    even = np.random.default_rng(0).integers(0, 4096, (80, 60)).astype(np.uint16)
+    found = read(even, BitsStored=12, **RAW)
+    assert found.polarity_doubtful
+    assert found.warnings == (
+        "the image is for processing, and nothing tells whether bone is bright or dark",
+    )
+    assert not read(even, BitsStored=12).polarity_doubtful
+
+
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_optical_density_of_a_plate_reader(kind: str) -> None:
+    """Slope -10 and intercept 3000: large samples are small densities, which let light through."""
+    density = {"RescaleSlope": -10, "RescaleIntercept": 3000, "RescaleType": "OD"}
+    stored = (np.rint(BRIGHT * 300)).astype(np.uint16)
+    shown = stored if kind == "MONOCHROME1" else 300 - stored
+    window = {"WindowCenter": 1500, "WindowWidth": 3000}
+    found = read(shown, BitsStored=12, PhotometricInterpretation=kind, **density, **window)
+    np.testing.assert_allclose(found.pixels, BRIGHT, atol=0.01)
+
+
+@pytest.mark.parametrize("surplus", [b"\x01\x07\x07", b"\x83\x05", b"\x7f" + bytes(range(128))])
+def test_rle_segments_longer_than_needed_are_read_with_a_warning(surplus: bytes) -> None:
+    image = np.arange(12, dtype=np.uint16).reshape(3, 4) * 300
+    segments = [
+        bytes([11]) + (image >> 8).astype(np.uint8).tobytes() + surplus,
+        bytes([11]) + (image & 255).astype(np.uint8).tobytes() + surplus,
+    ]
+    head = np.array([2, 64, 64 + len(segments[0])] + [0] * 13, "<u4").tobytes()
+    attributes = {"BitsStored": 12}
+    data = write(image, uid.ExplicitVRLittleEndian, **attributes)
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    dataset.PixelData = encapsulate([head + b"".join(segments)])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = uid.RLELossless
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    found = load_bytes(buffer.getvalue())
+    np.testing.assert_array_equal(found.pixels, read(image, **attributes).pixels)
+    assert found.warnings == ("its RLE segments are longer than needed; the rest was ignored",)
+
+
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.RLELossless])
+def test_bits_beyond_bits_stored_are_dropped_with_a_warning(syntax: str) -> None:
+    image = np.array([[0, 100, 4095], [7, 2000, 3000]], np.uint16)
+    high = image.copy()
+    high[0, 1] |= 0x5000
+    found, plain = (read(pixels, syntax, BitsStored=12) for pixels in (high, image))
+    np.testing.assert_array_equal(found.pixels, plain.pixels)
+    assert found.warnings == ("samples use bits beyond the 12 stored; these bits were dropped",)
+    assert not plain.warnings
+    signed = read(-image.astype(np.int16) // 2, syntax, BitsStored=12)
+    assert not any("beyond" in warning for warning in signed.warnings)

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from fractura.dicom.results.common import to_bytes
 from fractura.dicom.results.make import MAKERS
 from fractura.findings import Reading, Reason
 from fractura.imaging.caption import caption
-from fractura.reading.reliability import UNLIKE, doubtful, not_evaluated
+from fractura.reading.calibration import OperatingPoint
+from fractura.reading.reliability import POLARITY, UNLIKE, doubtful, not_evaluated
 from tests.dicom.results.material import radiograph, read_image
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -51,6 +53,28 @@ def test_what_is_written_keeps_to_the_published_schema(reading: Reading, tmp_pat
     declined = not_evaluated(reading, SCOPE).as_dict()
     assert not valid({**declined, "fracture": {**declined["fracture"], "reason": None}})
     assert not valid({**declined, "findings": reading.as_dict()["findings"]})
+
+
+def test_where_bone_may_be_dark_no_fracture_is_never_said(phantom_pngs: list[Path]) -> None:
+    reader = fractura.Reader(threads=1)
+    for path in phantom_pngs:
+        radiograph = fractura.load(path)
+        sure = reader.read(radiograph)
+        doubted = reader.read(replace(radiograph, polarity_doubtful=True))
+        assert doubted.reason == POLARITY
+        assert not doubted.reliable
+        kept = sure.decision != "no fracture"
+        assert doubted.decision == (sure.decision if kept else "not evaluated")
+        assert doubted.findings == (sure.findings if kept else ())
+        assert doubted.probability == sure.probability
+    points = reader.description.operating_points
+    reader.description = replace(
+        reader.description,
+        operating_points=replace(points, high_sensitivity=OperatingPoint(1.0, 1.0)),
+    )
+    for path in phantom_pngs:
+        blind = reader.read(replace(fractura.load(path), polarity_doubtful=True))
+        assert blind.decision in ("fracture", "not evaluated")
 
 
 def test_it_keeps_the_probability_and_drops_what_would_be_an_answer(reading: Reading) -> None:

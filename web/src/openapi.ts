@@ -981,7 +981,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            readonly code: "no-radiograph" | "outside-scope" | "too-little-to-see" | "unlike";
+            readonly code: "no-radiograph" | "outside-scope" | "polarity-doubtful" | "too-little-to-see" | "unlike";
             /**
              * Sentence
              * @description Without a capital letter and a full stop.

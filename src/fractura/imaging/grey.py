@@ -21,6 +21,7 @@ class Decoded(NamedTuple):
     age: float | None = None
     body_part: str | None = None
     in_colour: bool = False
+    polarity_doubtful: bool = False
 
 
 def luma(colour: Samples, top: float) -> Pixels:

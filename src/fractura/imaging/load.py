@@ -73,6 +73,7 @@ def load_bytes(data: bytes, *, name: str | None = None, frame: int | None = None
         age=decoded.age,
         body_part=decoded.body_part,
         in_colour=decoded.in_colour,
+        polarity_doubtful=decoded.polarity_doubtful,
     )
 
 

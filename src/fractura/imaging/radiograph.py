@@ -23,6 +23,8 @@ class Radiograph:
         body_part: that the header names, in upper case without blanks (``"TIBIAFIBULA"``).
         in_colour: whether the file holds a picture in colour, beyond a tint or marks: no radiograph
             (:mod:`fractura.imaging.colour`). Of DICOM objects it is not asked.
+        polarity_doubtful: whether bone may be dark after all, since a DICOM object's header and the
+            air around contradict each other, or neither tells.
     """
 
     pixels: NDArray[np.float32]
@@ -34,6 +36,7 @@ class Radiograph:
     age: float | None = None
     body_part: str | None = None
     in_colour: bool = False
+    polarity_doubtful: bool = False
 
     @property
     def height(self) -> int:

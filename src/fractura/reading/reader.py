@@ -24,7 +24,7 @@ from fractura.reading.calibration import sigmoid, softmax
 from fractura.reading.decode import DecodedBoxes, decode
 from fractura.reading.intended_use import excluded, region_of
 from fractura.reading.model import DEFAULT_MODEL, ImageOutput, Model, ModelDescription
-from fractura.reading.reliability import NO_RADIOGRAPH, UNLIKE, not_evaluated
+from fractura.reading.reliability import NO_RADIOGRAPH, POLARITY, UNLIKE, doubtful, not_evaluated
 from fractura.reading.visibility import TOO_LITTLE, shows_too_little
 from fractura.regions import COARSE, OUTSIDE, are_near
 
@@ -88,7 +88,8 @@ class Reader:
         What shows too little (:mod:`fractura.reading.visibility`), is in colour
         (:mod:`fractura.imaging.colour`), is outside the model's scope
         (:mod:`fractura.ood.scope`) or looks unlike all that it has learned from
-        (:mod:`fractura.ood.detector`) is ``not evaluated``, with the reason.
+        (:mod:`fractura.ood.detector`) is ``not evaluated``, with the reason; so is one whose
+        bone may be dark (:mod:`fractura.imaging.dicom_file.polarity`), instead of ``no fracture``.
 
         Args:
             radiograph: from :func:`fractura.load`.
@@ -132,7 +133,12 @@ class Reader:
         )
         reason = self._declines(uncalibrated, radiograph)
         reading = _with_stated_region(reading, radiograph)
-        return reading if reason is None else not_evaluated(reading, reason)
+        if reason is not None:
+            return not_evaluated(reading, reason)
+        if radiograph.polarity_doubtful:
+            silent = reading.decision == "no fracture"
+            return (not_evaluated if silent else doubtful)(reading, POLARITY)
+        return reading
 
     def _declines(self, seen: UncalibratedReading, radiograph: Radiograph) -> Reason | None:
         """Why nothing can be said about bone; ``None`` where something can."""

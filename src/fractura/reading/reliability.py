@@ -12,6 +12,11 @@ UNLIKE = Reason("unlike", "the picture looks unlike all that the model has learn
 NO_RADIOGRAPH = Reason("no-radiograph", "the picture is in colour, which radiographs are not")
 """Of pictures that :mod:`fractura.imaging.colour` finds in colour."""
 
+POLARITY = Reason(
+    "polarity-doubtful", "bone may be shown dark: the file does not tell it, or contradicts itself"
+)
+"""Of images that may be inverted; no fracture is never said of them."""
+
 
 def doubtful(reading: Reading, reason: Reason) -> Reading:
     """The same reading, marked as not reliable; probability, decision and findings stay."""

@@ -13,6 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import dcmread, uid
+from pynetdicom.pdu import A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    ImplementationClassUIDNotification,
+    MaximumLengthNotification,
+)
+from pynetdicom.presentation import build_context
 
 from fractura.dicom.network import bounds
 from fractura.dicom.network.bounds import Buffer, Room
@@ -128,12 +135,54 @@ def test_the_same_object_is_the_same_file_whoever_sends_it():
         ("SENDER", "OTHER", "127.0.0.1", "Called AE Title Not Recognized"),
     ],
 )
-def test_who_is_not_configured_is_rejected_with_the_reason(title, called, network, reason):
+def test_who_is_not_configured_is_rejected_with_the_reason(title, called, network, reason, caplog):
     with running(callers=(Caller("SENDER", ip_network(network)),)) as (node, received):
         answer = run("echoscu", "-aet", title, "-aec", called, "127.0.0.1", node.port)
     assert answer.returncode != 0
     assert reason in answer.stderr + answer.stdout
     assert not received
+    said = [text for text in caplog.messages if text.startswith("association of")]
+    assert len(said) == 1
+    assert reason.split()[0].lower() + " AE title" in said[0]
+
+
+def _request(called: bytes, calling: bytes) -> bytes:
+    """An A-ASSOCIATE-RQ PDU as pynetdicom writes it, with these titles of 16 bytes."""
+    primitive = A_ASSOCIATE()
+    primitive.application_context_name = "1.2.840.10008.3.1.1.1"
+    primitive.calling_ae_title, primitive.called_ae_title = "A", "B"
+    length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
+    length.maximum_length_received = 16384
+    implementation.implementation_class_uid = "1.2.3"
+    primitive.user_information = [length, implementation]
+    context = build_context(CR, EXPLICIT)
+    context.context_id = 1
+    primitive.presentation_context_definition_list = [context]
+    data = bytearray(A_ASSOCIATE_RQ(primitive).encode())
+    data[10:26], data[26:42] = called, calling
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("called", "calling", "kind", "says"),
+    [
+        (b"FRACTURA".ljust(16), b"SENDER".ljust(16), 2, ""),
+        (b"FRACTURA".ljust(16, b"\0"), b"SENDER".ljust(16, b"\0"), 2, ""),
+        (b"FRACTURA".ljust(16), bytes(16), 7, "the calling AE title is blank"),
+        (b" " * 16, b"SENDER".ljust(16), 7, "the called AE title is blank"),
+    ],
+)
+def test_titles_padded_with_nul_are_taken_and_blank_ones_logged(
+    called, calling, kind, says, caplog
+):
+    with (
+        running(callers=(Caller("SENDER", ip_network("127.0.0.0/8")),)) as (node, _),
+        socket.create_connection(("127.0.0.1", node.port), 10) as peer,
+    ):
+        peer.sendall(_request(called, calling))
+        assert peer.recv(1)[0] == kind  # A-ASSOCIATE-AC or A-ABORT
+    assert says in caplog.text
+    assert ("blank" in caplog.text) == bool(says)
 
 
 def test_nobody_is_accepted_where_nobody_is_configured():

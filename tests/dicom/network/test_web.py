@@ -170,6 +170,22 @@ def test_a_query_that_is_not_answered_says_why(reply, sentence):
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize(
+    "reply", [(200, {}, b""), (206, {}, b" \r\n"), (204, {}, b""), as_json([])]
+)
+def test_an_empty_answer_is_no_match(reply):
+    with archive(lambda _: reply) as (url, asked):
+        assert list(new_images(url, None, ["CR", "DX"], SINCE)) == []
+    assert len(asked) == 2
+
+
+def test_a_partial_answer_is_one_page_of_matches():
+    pages = [as_json(found("1.2", "1.3"), 206), as_json(found("1.4"), 200), (200, {}, b"")]
+    with archive(lambda _: pages.pop(0)) as (url, _):
+        images = list(new_images(url, None, ["CR"], SINCE))
+    assert [image.sop_instance_uid for image in images] == ["1.2", "1.3", "1.4"]
+
+
 def test_an_object_comes_as_it_is_stored():
     data = radiograph()
     with archive(lambda _: as_parts(data)) as (url, asked):

@@ -316,6 +316,17 @@ def test_patient_and_study_are_the_same_bytes(kind: str, character_set: str | No
 
 
 @KINDS
+@pytest.mark.parametrize("character_set", ["ISO 2022 IR 87", ["ISO 2022 IR 87", "ISO_IR 100"]])
+def test_results_are_made_where_the_first_character_set_is_japanese(
+    kind: str, character_set: str | list[str]
+) -> None:
+    made = MAKERS[kind](read_image(radiograph(character_set=character_set)))
+    result = written(made)
+    assert result.SpecificCharacterSet == character_set
+    assert str(result.PatientName) == "Doe^Jane"
+
+
+@KINDS
 def test_missing_and_invalid_attributes_do_no_harm(kind: str) -> None:
     missing = dict.fromkeys(
         (

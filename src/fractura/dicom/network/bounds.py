@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
@@ -34,6 +34,9 @@ SECONDS = 60.0
 """For a whole PDU, and between two."""
 HANDSHAKE_SECONDS = 10.0
 """For each step of a TLS handshake."""
+
+_REQUEST = b"\x01"
+_TITLES = {"called": slice(10, 26), "calling": slice(26, 42)}
 
 _log = logging.getLogger("fractura.dicom.node")
 
@@ -210,6 +213,8 @@ class Handler(RequestHandler):
         wrapper = association.dul.socket
         assert wrapper is not None
         wrapper.recv = partial(_receive, wrapper)  # type: ignore[method-assign]
+        decode, peer = association.dul._decode_pdu, self.client_address[0]
+        association.dul._decode_pdu = partial(_decode, decode, peer)  # type: ignore[method-assign]
         return association
 
 
@@ -232,3 +237,16 @@ def _receive(wrapper: AssociationSocket, count: int) -> bytearray:
             return data[: count - len(rest)]
         rest = rest[got:]
     return data
+
+
+def _decode(decode: Callable[[bytearray], Any], peer: str, data: bytearray) -> Any:
+    """Decode a PDU; in the AE titles of an A-ASSOCIATE-RQ (PS3.8, 9.3.2) NULs become blanks.
+
+    pynetdicom aborts an association whose title is blank; the log says so.
+    """
+    if data[:1] == _REQUEST:
+        for name, place in _TITLES.items():
+            data[place] = data[place].replace(b"\0", b" ")
+            if len(data) >= place.stop and not data[place].strip():
+                _log.warning("association from %s rejected: the %s AE title is blank", peer, name)
+    return decode(data)

@@ -166,6 +166,7 @@ def start_node(options: NodeOptions, accept: Callable[[Received], Outcome]) -> R
             context,
             [
                 (evt.EVT_REQUESTED, _reject_strangers, [options.callers]),
+                (evt.EVT_REJECTED, _log_rejected),
                 (evt.EVT_C_STORE, _store, [accept]),
                 (evt.EVT_CONN_CLOSE, _forget),
             ],
@@ -193,9 +194,22 @@ def _contexts() -> list[PresentationContext]:
 def _reject_strangers(event: Event, callers: tuple[Caller, ...]) -> None:
     title, address = _who(event)
     if not _may_call(title, address, callers):
-        _log.warning("association of %r from %s rejected", title, address)
+        _log.warning(
+            "association of %r from %s rejected: calling AE title not recognised", title, address
+        )
         event.assoc.acse.send_reject(*_REJECTED_TITLE)
         event.assoc.kill()
+
+
+def _log_rejected(event: Event) -> None:
+    title, address = _who(event)
+    request = event.assoc.requestor.primitive
+    called = request.called_ae_title if request else ""
+    if called == event.assoc.acceptor.ae_title.strip():
+        reason = "too many associations at once"
+    else:
+        reason = f"called AE title {called!r} not recognised"
+    _log.warning("association of %r from %s rejected: %s", title, address, reason)
 
 
 def _who(event: Event) -> tuple[str, str]:

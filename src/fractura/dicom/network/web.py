@@ -142,6 +142,10 @@ def _instances(
 def _page(
     url: str, token: str | None, modality: str, since: date, offset: int
 ) -> list[InstanceReference]:
+    """One page of matches; none for a status of 204 or an empty body.
+
+    Some archives answer 206, partial content, for a page that is not the last.
+    """
     query = {
         "Modality": modality,
         "StudyDate": f"{since:%Y%m%d}-",
@@ -152,8 +156,10 @@ def _page(
     answer = ask("GET", url, "instances", token=token, accept=_JSON, most=_MAX_JSON, query=query)
     if answer.status == 204:
         return []
-    if answer.status != 200:
+    if answer.status not in (200, 206):
         raise ArchiveError(f"{url}: does not answer a query (status {answer.status})")
+    if not answer.body.strip():
+        return []
     items = _json(answer.body)
     if not isinstance(items, list):
         raise ArchiveError(f"{url}: answers a query with something else than a list")

@@ -71,7 +71,7 @@ def presentation_state(image: ReadImage) -> Dataset:
         referenced_images=[image.source.reference()],
         content_label="FRACTURA",
         content_description=f"Suspected fractures, {NOTICE}",
-        content_creator_name="fractura^",
+        content_creator_name="fractura^software",
         graphic_layers=list(layers.values()),
         graphic_annotations=annotations,
         modality_lut_transformation=_modality(image, hd),

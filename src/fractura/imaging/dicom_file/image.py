@@ -6,7 +6,7 @@ from fractura.imaging.dicom_file.display import to_pixels
 from fractura.imaging.dicom_file.header import KEYWORDS, read_header
 from fractura.imaging.dicom_file.parse import parse
 from fractura.imaging.dicom_file.pixels import decode_frame
-from fractura.imaging.dicom_file.polarity import made_bright
+from fractura.imaging.dicom_file.polarity import DOUBTFUL, made_bright
 from fractura.imaging.frames import choose_frame
 from fractura.imaging.grey import Decoded
 
@@ -31,4 +31,5 @@ def decode(data: bytes, frame: int | None) -> Decoded:
         warnings,
         header.subject.age,
         header.subject.body_part,
+        polarity_doubtful=any(warning in DOUBTFUL for warning in polarity),
     )

@@ -39,7 +39,8 @@ def decode_frame(
         UnsupportedFileError: the transfer syntax is not read.
     """
     if header.transfer_syntax in _NATIVE:
-        return _unpack(_native(dataset, header, index), header), ()
+        samples = _native(dataset, header, index)
+        return _unpack(samples, header), _beyond(samples, header)
     decoder = _ENCAPSULATED.get(header.transfer_syntax)
     if decoder is None:
         raise UnsupportedFileError(
@@ -101,6 +102,24 @@ def _unpack(samples: Samples, header: DicomHeader) -> Samples:
     sign = 1 << bits - 1
     wide = (wide ^ sign) - sign
     return wide.astype(np.int32 if bits > 16 else np.int16)
+
+
+def _beyond(samples: Samples, header: DicomHeader) -> tuple[str, ...]:
+    """A warning where bits above Bits Stored are set other than to repeat the sign.
+
+    PS3.5, 8.1.1, gives them no meaning; they are dropped, as pydicom does.
+    """
+    end = header.lowest_bit + header.bits_stored
+    if end >= 8 * samples.dtype.itemsize:
+        return ()
+    above = samples >> end
+    bad = above != 0
+    if header.signed:
+        negative = (samples >> end - 1) & 1 == 1
+        bad &= ~(negative & (above == (1 << 8 * samples.dtype.itemsize - end) - 1))
+    if not bad.any():
+        return ()
+    return (f"samples use bits beyond the {header.bits_stored} stored; these bits were dropped",)
 
 
 def _encoded_frame(dataset: Dataset, header: DicomHeader, index: int) -> bytes:
@@ -169,15 +188,44 @@ def _rle(data: bytes, header: DicomHeader) -> tuple[Samples, tuple[str, ...]]:
         raise DamagedFileError(f"its RLE data does not hold the {count} segments it needs")
     starts = struct.unpack_from(f"<{count}I", data, 4)
     planes = np.empty((header.samples, cell.itemsize, header.rows * header.columns), np.uint8)
+    warnings: tuple[str, ...] = ()
     for plane, start, end in zip(
         planes.reshape(count, -1), starts, (*starts[1:], len(data)), strict=True
     ):
-        if len(codecs.decode("packbits", data[start:end], out=plane)) != len(plane):
+        segment = data[start:end]
+        try:
+            size = len(codecs.decode("packbits", segment, out=plane))
+        except DamagedFileError:
+            used, size = _needed(segment, len(plane))
+            longer = codecs.decode("packbits", segment[:used], out=np.empty(size, np.uint8))
+            if size >= len(plane):
+                plane[:] = longer[: len(plane)]
+                warnings = ("its RLE segments are longer than needed; the rest was ignored",)
+        if size < len(plane):
             raise DamagedFileError("its RLE data ends early")
     cells = np.ascontiguousarray(planes.swapaxes(1, 2)).view(cell)
     samples = cells.astype(cell.newbyteorder("=")).reshape(header.samples, header.rows, -1)
     samples = samples[0] if header.samples == 1 else np.moveaxis(samples, 0, 2)
-    return _unpack(samples, header), ()
+    return _unpack(samples, header), (*warnings, *_beyond(samples, header))
+
+
+def _needed(segment: bytes, count: int) -> tuple[int, int]:
+    """Bytes of a segment that give at least ``count`` samples, and how many they give.
+
+    Fewer than ``count`` where the segment ends early (PS3.5, G.3.2).
+    """
+    at = size = 0
+    while size < count and at + 1 < len(segment):
+        control = segment[at]
+        if control < 128:
+            if at + 2 + control > len(segment):
+                break
+            at, size = at + 2 + control, size + 1 + control
+        elif control > 128:
+            at, size = at + 2, size + 257 - control
+        else:
+            at += 1
+    return at, size
 
 
 _NATIVE = (

@@ -10,14 +10,19 @@ from fractura.imaging.grey import Pixels
 RIM = 0.04
 """Share of the sides that counts as rim, where there mostly is air."""
 BRIGHTER = 0.1
-"""How much brighter than the middle the rim must be, so that air is called bright."""
+"""How much brighter than the middle the rim must be, so that air is called bright; or darker."""
 
 RAW = "the image is for processing, with bone dark; it was inverted"
 SIGN = "the pixel intensity relationship says that bone is dark, and so it looks; it was inverted"
+UNKNOWN = "the image is for processing, and nothing tells whether bone is bright or dark"
 DOUBT = (
     "the pixel intensity relationship says that bone is dark, but the air around looks dark; "
     "nothing was inverted"
 )
+
+
+DOUBTFUL = (UNKNOWN, DOUBT)
+"""Warnings with which bone may still be dark."""
 
 
 def made_bright(pixels: Pixels, header: DicomHeader) -> tuple[Pixels, tuple[str, ...]]:
@@ -38,17 +43,20 @@ def made_bright(pixels: Pixels, header: DicomHeader) -> tuple[Pixels, tuple[str,
             return pixels, ()
         if raw:
             return 1 - pixels, (RAW,)
-        if air_is_bright(pixels):
+        if brightness_of_air(pixels) > BRIGHTER:
             return 1 - pixels, (SIGN,)
         return pixels, (DOUBT,)
-    return (1 - pixels, (RAW,)) if raw and air_is_bright(pixels) else (pixels, ())
+    air = brightness_of_air(pixels)
+    if not raw or air < -BRIGHTER:
+        return pixels, ()
+    return (1 - pixels, (RAW,)) if air > BRIGHTER else (pixels, (UNKNOWN,))
 
 
-def air_is_bright(pixels: Pixels) -> bool:
-    """Whether the rim is clearly brighter than the middle."""
+def brightness_of_air(pixels: Pixels) -> float:
+    """How much brighter the rim is than the middle, -1..1, as medians."""
     height, width = pixels.shape
     down, across = max(1, round(height * RIM)), max(1, round(width * RIM))
     inner = pixels[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None]
     rim = [pixels[:, :across], pixels[:, -across:], pixels[:down], pixels[-down:]]
     around = float(np.median(np.concatenate([part.ravel() for part in rim])))
-    return around > float(np.median(inner)) + BRIGHTER
+    return around - float(np.median(inner))
