@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,10 +11,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from fractura.imaging.preprocess import preprocess
 from fractura.models.two_stage import TwoStageNetwork
-from fractura.training.data.augment import augment
 from fractura.training.data.batch import Label
+from fractura.training.data.elsewhere import as_elsewhere
 from fractura.training.data.store import ImageStore
-from fractura.training.recipe import Augmentation, Recipe
+from fractura.training.recipe import Recipe
 
 FEWEST = 50
 """Images with open plates, and with closed ones, below which the heads stay as they are."""
@@ -24,26 +23,6 @@ VIEWS = 3
 PENALTY = 1e-3
 """Weight of the squared weights of standardised features; chosen on validation."""
 STEPS = 150
-CHANGES = Augmentation(
-    rotation=30,
-    quarter_turn=0.4,
-    horizontal_flip=0.5,
-    scale=(0.8, 1.25),
-    translation=0.08,
-    gamma=(0.6, 1.7),
-    contrast=(0.7, 1.4),
-    clahe=0.2,
-    blur=0.2,
-    noise=0.2,
-    jpeg=0.2,
-    unsharp=0.35,
-    downsample=0.2,
-    burned_in=0.2,
-    crop=0.6,
-    crop_zoom=2.5,
-    margin=0.3,
-)
-"""Of views, so that another hospital's framing and processing tell nothing of the age."""
 
 
 def fit_growth_plates(
@@ -86,15 +65,8 @@ def _views(store: ImageStore, index: int, recipe: Recipe) -> list[Tensor]:
     config = recipe.data.preprocess
     image = store.image(index)
     inputs, _ = preprocess(image.astype(np.float32) / np.float32(255), config)
-    share = config.long_side / max(image.shape)
-    height, width = (max(1, round(side * share)) for side in image.shape)
-    sized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    frame = (config.long_side, config.long_side * 7 // 8)
-    seeds = range(VIEWS * index + 1, VIEWS * index + VIEWS)
-    changed = [
-        augment(sized, [], frame, config, CHANGES, seed + recipe.trainer.seed * 10**6)[0][None]
-        for seed in seeds
-    ]
+    first = VIEWS * index + recipe.trainer.seed * 10**6
+    changed = [as_elsewhere(image, config, first + number) for number in range(1, VIEWS)]
     return [torch.from_numpy(inputs), *changed]
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,12 +22,14 @@ from fractura.datasets.storage import read_manifest
 from fractura.datasets.target import FRACTURES
 from fractura.errors import LoadError
 from fractura.imaging.load import load
-from fractura.imaging.preprocess import preprocess, resize_long_side
+from fractura.imaging.preprocess import PreprocessConfig, preprocess, resize_long_side
+from fractura.imaging.save import to_8_bit
 from fractura.models.network import FractureNetwork
 from fractura.models.two_stage import TwoStageNetwork
 from fractura.ood.detector import OodDetector, ood_detector_from
 from fractura.ood.synthetic import NON_RADIOGRAPHS, make_non_radiograph
 from fractura.regions import is_outside
+from fractura.training.data.elsewhere import as_elsewhere, strongly_equalised
 from fractura.training.run_folder import Run
 
 Pixels = NDArray[np.float32]
@@ -48,7 +49,13 @@ FALSE_ALARMS = 0.03
 """Share of strongly changed validation radiographs that may be flagged. Unchanged ones hardly
 ever are then, and those of another hospital about as often as the changed ones."""
 
-_SIDE = 640
+CHANGED = 2
+"""Changed views of each radiograph beside it."""
+STRONGLY = 0.12
+"""Share of the changed views that are equalised far beyond habit."""
+
+_SIDE = 512
+_CONFIG = PreprocessConfig(long_side=_SIDE)
 
 
 def remember(
@@ -125,13 +132,13 @@ def fit_flag(
         seed: of the changes.
     """
     random = np.random.default_rng(seed)
-    seen = [embed(view) for pixels in training for view in (pixels, changed(pixels, random))]
+    seen = [embed(view) for pixels in training for view in _views(pixels, random)]
     made = [
         embed(make_non_radiograph(kind, number))
         for kind in NON_RADIOGRAPHS
         for number in range(MADE.get(kind, OF_OTHERS))
     ]
-    made += [embed(view) for pixels in others for view in (pixels, changed(pixels, random))]
+    made += [embed(view) for pixels in others for view in _views(pixels, random)]
     both = np.array(seen + made, dtype=np.float64)
     is_made = np.arange(len(both)) >= len(seen)
     scaler = StandardScaler().fit(both)
@@ -165,68 +172,16 @@ def _with_threshold(flag: OodDetector, embeddings: list[NDArray[np.float32]]) ->
     return replace(packed, threshold=float(np.quantile(scores, 1 - FALSE_ALARMS, method="higher")))
 
 
+def _views(pixels: Pixels, random: np.random.Generator) -> Iterator[Pixels]:
+    yield pixels
+    for _ in range(CHANGED):
+        yield changed(pixels, random)
+
+
 def changed(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """A radiograph ``[H, W]`` as others might take, cut and store it; strongly changed.
-
-    Cut to a part, mirrored, turned, inverted, exposed otherwise, with a marker, equalised locally,
-    sometimes far beyond habit and coarse, blurred, noisy or with a black margin, each by chance.
-    """
-    picture: NDArray[Any] = _part(resize_long_side(pixels, _SIDE), random)
-    mirrored = picture[:, ::-1] if random.random() < 0.5 else picture
-    picture = np.ascontiguousarray(np.rot90(mirrored, int(random.integers(4))))
-    if random.random() < 0.5:
-        height, width = picture.shape
-        turn = cv2.getRotationMatrix2D((width / 2, height / 2), random.uniform(-30, 30), 1)
-        grey = float(random.choice([0, 0, random.random()]))
-        picture = cv2.warpAffine(picture, turn, (width, height), borderValue=grey)
-    if random.random() < 0.2:
-        picture = 1 - picture
-    picture = np.clip(picture, 0, 1) ** np.exp(random.uniform(-0.7, 0.7))
-    if random.random() < 0.25:
-        picture = picture * random.uniform(0.3, 0.8)
-    if random.random() < 0.35:
-        picture = np.maximum(picture, _marker(picture.shape, random))
-    if random.random() < 0.3:
-        picture = _equalised(picture, random.uniform(1, 4), 8)
-    elif random.random() < 0.4:
-        picture = _equalised(
-            _coarse(picture, random), np.exp(random.uniform(1, 3.7)), int(random.integers(2, 12))
-        )
-    if random.random() < 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.5, 2))
-    if random.random() < 0.3:
-        picture = picture + random.normal(0, random.uniform(0.005, 0.03), picture.shape)
-    if random.random() < 0.3:
-        margin = int(random.uniform(0.02, 0.25) * max(picture.shape))
-        picture = np.pad(picture, [(0, margin)] * 2 if random.random() < 0.5 else margin)
-    return np.clip(picture, 0, 1).astype(np.float32)
-
-
-def _equalised(pixels: NDArray[Any], clip: float, tiles: int) -> NDArray[Any]:
-    enhance = cv2.createCLAHE(clip, (tiles, tiles))
-    return np.asarray(enhance.apply((255 * pixels).astype(np.uint8)) / 255)
-
-
-def _coarse(pixels: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """At the size at which some archives hand radiographs on."""
-    share = random.uniform(0.35, 0.8)
-    height, width = (max(8, round(side * share)) for side in pixels.shape)
-    return cv2.resize(pixels.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _part(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    share, stretch = random.uniform(0.45, 1), np.exp(random.uniform(-0.5, 0.5))
-    height, width = pixels.shape
-    rows = max(8, round(height * min(1, share * stretch)))
-    columns = max(8, round(width * min(1, share / stretch)))
-    top = random.integers(max(1, height - rows + 1))
-    left = random.integers(max(1, width - columns + 1))
-    return pixels[top : top + rows, left : left + columns]
-
-
-def _marker(shape: tuple[int, ...], random: np.random.Generator) -> Pixels:
-    drawn = np.zeros(shape, np.uint8)
-    at = (int(random.uniform(0, 0.8) * shape[1]), int(random.uniform(0.1, 1) * shape[0]))
-    letters = str(random.choice(["L", "R", "LT", "RT"]))
-    cv2.putText(drawn, letters, at, 0, random.uniform(0.6, 2.5), 255, int(random.integers(2, 7)))
-    return (drawn / 255).astype(np.float32)
+    """A radiograph ``[H, W]`` in 0..1 as others might take, process, cut and store it."""
+    image = to_8_bit(resize_long_side(pixels, _SIDE))
+    if random.random() < STRONGLY:
+        return strongly_equalised(image, random).astype(np.float32) / np.float32(255)
+    view = as_elsewhere(image, _CONFIG, int(random.integers(2**31)))[0, 0].numpy()
+    return np.clip(view * _CONFIG.std + _CONFIG.mean, 0, 1).astype(np.float32)
