@@ -106,7 +106,7 @@ def is_flagged(reader: Reader, pixels: Any) -> bool:
 
 
 def test_what_the_shipped_model_remembers_is_small(reader: Reader) -> None:
-    assert len(json.dumps(reader.description.ood)) < 200_000
+    assert len(json.dumps(reader.description.ood)) < 250_000
 
 
 @pytest.mark.parametrize("kind", NON_RADIOGRAPHS)
