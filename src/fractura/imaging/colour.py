@@ -23,7 +23,7 @@ def in_colour(samples: Samples, top: float) -> bool:
     red or blue differ from green otherwise than in the median pixel of its brightness.
     """
     step = -(-max(samples.shape[:2]) // SIDE)
-    few = samples[::step, ::step, :3]
+    few = samples[::step, ::step]
     levels = np.minimum((luma(few, top) * LEVELS).astype(np.int64), LEVELS - 1)
     few = few.astype(np.float32) / np.float32(top)
     tint = few[..., (0, 2)] - few[..., (1,)]

@@ -52,9 +52,9 @@ def calibrate_fractures(
     if fractured.all() or not fractured.any():
         raise CalibrationError("calibration needs fractured and normal images; take other ones")
     weight, bias = fit_logistic(image_logits(predictions), fractured)
-    if not boxes or not any_hit(predictions):
+    matches = box_matches(predictions) if boxes else []
+    if not any(item.hits.any() for item in matches):
         return Calibration(weight, bias, 1.0, 0.0)
-    matches = box_matches(predictions)
     hits = np.concatenate([item.hits for item in matches])
     logits = np.concatenate([item.scores for item in matches])
     return Calibration(weight, bias, *fit_logistic(logits, hits))

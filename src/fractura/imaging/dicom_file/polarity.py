@@ -19,8 +19,6 @@ DOUBT = (
     "the pixel intensity relationship says that bone is dark, but the air around looks dark; "
     "nothing was inverted"
 )
-
-
 DOUBTFUL = (UNKNOWN, DOUBT)
 """Warnings with which bone may still be dark."""
 
@@ -46,10 +44,12 @@ def made_bright(pixels: Pixels, header: DicomHeader) -> tuple[Pixels, tuple[str,
         if brightness_of_air(pixels) > BRIGHTER:
             return 1 - pixels, (SIGN,)
         return pixels, (DOUBT,)
-    air = brightness_of_air(pixels)
-    if not raw or air < -BRIGHTER:
+    if not raw:
         return pixels, ()
-    return (1 - pixels, (RAW,)) if air > BRIGHTER else (pixels, (UNKNOWN,))
+    air = brightness_of_air(pixels)
+    if air > BRIGHTER:
+        return 1 - pixels, (RAW,)
+    return pixels, () if air < -BRIGHTER else (UNKNOWN,)
 
 
 def brightness_of_air(pixels: Pixels) -> float:
