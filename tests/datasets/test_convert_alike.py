@@ -24,6 +24,7 @@ from fractura.datasets.record import Annotation, Record
 from fractura.errors import FracturaError
 from fractura.findings import Box
 from fractura.imaging.load import load
+from tests.imaging.exif import TURNS
 
 WIDTH, HEIGHT = 40, 56
 BOX = (8, 32, 16, 48)
@@ -31,16 +32,6 @@ BOX = (8, 32, 16, 48)
 UPRIGHT = np.full((HEIGHT, WIDTH), 60, np.uint8)
 UPRIGHT[:, WIDTH // 2 :] = 100
 UPRIGHT[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 250
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-"""What a camera does to the picture that each EXIF orientation turns back."""
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -17,6 +17,7 @@ from PIL import Image
 from fractura.errors import LoadError, SeveralFramesError, UnsupportedFileError
 from fractura.imaging.codecs import read_jpeg_markers
 from fractura.imaging.load import load, load_bytes
+from tests.imaging.exif import TURNS
 
 FRACATLAS = Path(__file__).parents[3] / "shared/data/fracatlas/images"
 
@@ -175,18 +176,9 @@ def test_float_tiffs() -> None:
 def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     """Images stored in each of the eight ways come out upright; an invalid value is ignored."""
     upright = np.repeat(np.repeat(np.uint8([[0, 90, 180], [60, 120, 250]]), 16, 0), 16, 1)
-    undo: dict[int, Image.Transpose] = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
     stored = Image.fromarray(upright)
-    if orientation in undo:
-        stored = stored.transpose(undo[orientation])
+    if orientation in TURNS:
+        stored = stored.transpose(TURNS[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if kind == "WEBP" else {}

@@ -210,12 +210,12 @@ def _word_limit(
     for some in _by_source(looks).values():
         told = []
         for look in some:
-            right = [words(region) for region in look.record.regions]
-            if look.seen.region_shares and right and all(right):
+            answers = [words(region) for region in look.record.regions]
+            if look.seen.region_shares and answers and all(answers):
                 found = shares(look.seen.region_shares)
                 best = max(found, key=found.__getitem__)
-                told.append((found[best], best in set().union(*right)))
-        known += [(probability, right, 1 / len(told)) for probability, right in told]
+                told.append((found[best], best in set().union(*answers)))
+        known += [(probability, is_right, 1 / len(told)) for probability, is_right in told]
     if not known:
         return 0.0
     known.sort(reverse=True)

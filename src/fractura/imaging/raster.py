@@ -15,7 +15,6 @@ from fractura.imaging.frames import choose_frame
 from fractura.imaging.grey import Decoded, Samples, bits_in_use, luma, stretch
 from fractura.imaging.limits import MAX_PIXELS, check_size
 
-_MAX_PNG_CHUNKS = 200_000
 _PNG_PIXELS = (b"IHDR", b"IDAT", b"IEND")
 _PNG_PALETTE = (b"PLTE", b"tRNS")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
@@ -75,20 +74,15 @@ def _png(data: bytes, frame: int | None) -> Decoded:
     check_size(width, height)
     if depth not in _PNG_DEPTHS.get(colour, ()) or methods not in ([0, 0, 0], [0, 0, 1]):
         raise DamagedFileError("the PNG header names an impossible kind of pixel")
-    kept, channels, orientation, position = [data[:8]], _PNG_CHANNELS[colour], 1, 8
-    for _ in range(_MAX_PNG_CHUNKS):
-        if position + 12 > len(data):
-            break
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
+    kept, channels, orientation = [data[:8]], _PNG_CHANNELS[colour], 1
+    for kind, start, end in codecs.png_chunks(data):
         if kind in _PNG_PIXELS or (kind in _PNG_PALETTE and colour == 3):
-            kept.append(data[position:end])
+            kept.append(data[start:end])
             channels += kind == b"tRNS"
         elif kind == b"eXIf":
-            orientation = tiff_tags.orientation(data[position + 8 : end - 4])
+            orientation = tiff_tags.orientation(data[start + 8 : end - 4])
         elif kind == b"acTL":
             raise UnsupportedFileError("it is an animated PNG, not a radiograph")
-        position = end
     shape = (height, width, channels) if channels > 1 else (height, width)
     out = np.empty(shape, np.uint16 if depth == 16 else np.uint8)
     try:

@@ -90,9 +90,7 @@ class FractureNetwork(nn.Module):
         nn.init.constant_(self.sides.bias, 1.5)  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> NetworkOutput:
-        at_8 = self.stride_8(self.early(images))
-        at_16 = self.stride_16(at_8)
-        at_32 = self.stride_32(at_16)
+        at_8, at_16, at_32 = self._backbone(images)
         if self.frozen:
             at_8, at_16, at_32 = at_8.detach(), at_16.detach(), at_32.detach()
         fused_16 = self.fuse_16(self.lateral_16(at_16) + _double(self.lateral_32(at_32)))
@@ -112,8 +110,13 @@ class FractureNetwork(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """The embedding ``[B, 320]`` alone, without feature pyramid and heads."""
-        at_32: Tensor = self.stride_32(self.stride_16(self.stride_8(self.early(images))))
-        return at_32.float().mean((2, 3))
+        return self._backbone(images)[2].float().mean((2, 3))
+
+    def _backbone(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features at strides 8, 16 and 32."""
+        at_8 = self.stride_8(self.early(images))
+        at_16 = self.stride_16(at_8)
+        return at_8, at_16, self.stride_32(at_16)
 
     def train(self, mode: bool = True) -> FractureNetwork:
         super().train(mode)

@@ -44,19 +44,15 @@ def _png(data: bytes) -> AlikeFile | None:
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     if depth != 8 or colour not in _GREY_OR_RGB:
         return None
-    position = 8
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
-        if zlib.crc32(data[position + 4 : end - 4]).to_bytes(4) != data[end - 4 : end]:
+    for kind, start, end in codecs.png_chunks(data):
+        if zlib.crc32(data[start + 4 : end - 4]).to_bytes(4) != data[end - 4 : end]:
             return None
         if kind in (b"tRNS", b"acTL"):
             return None
-        if kind == b"eXIf" and tiff_tags.orientation(data[position + 8 : end - 4]) != 1:
+        if kind == b"eXIf" and tiff_tags.orientation(data[start + 8 : end - 4]) != 1:
             return None
         if kind == b"IEND":
             return AlikeFile(width, height, (".png",))
-        position = end
     return None
 
 
